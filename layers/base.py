@@ -1,0 +1,157 @@
+"""The contract that every layer keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import EllipsisType
+from typing import Any, Self
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Grads = dict[str, Array]
+
+
+class Layer:
+    """One function in a network, and the chain rule through it.
+
+        y = layer.forward(x)                    # caches what backward needs
+        dx, grads = layer.backward(upstream)    # the VJP at the cached point; upstream is dL/dy, of y's shape
+
+    x is one array, or a tuple of them for a layer with several inputs; dx has the same structure and shapes.
+    grads has the names and shapes of `params`, {} where there are none. `buffers` are saved but not trained.
+    Neither call writes to what it was given, and nothing accumulates between calls.
+    backward speaks of the latest forward, so one layer object serves one place in a network.
+    `input_grad = False` lets a layer return None for a dx that nobody needs.
+    """
+
+    params: dict[str, Array]  # trainable, changed only in place
+    buffers: dict[str, Array]  # running statistics and the like
+    training: bool
+    input_grad: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Start empty and in training mode: here, so that a subclass may forget super().__init__()."""
+        layer = super().__new__(cls)
+        layer.__dict__.update(params={}, buffers={}, training=True, input_grad=True)
+        return layer
+
+    def forward(self, x: Any) -> Any:
+        raise NotImplementedError(f"{self.label}: expected a forward(self, x) of its own; define one")
+
+    def backward(self, upstream: Any) -> tuple[Any, Grads]:
+        raise NotImplementedError(f"{self.label}: expected a backward(self, upstream) of its own; define one")
+
+    @property
+    def cache(self) -> Any:
+        """What forward left for backward.   Raises: RuntimeError before the first forward."""
+        try:
+            return self._cache
+        except AttributeError:
+            raise RuntimeError(
+                f"{self.label}: backward called before forward; call forward(x) first"
+            ) from None
+
+    @cache.setter
+    def cache(self, value: Any) -> None:
+        self._cache = value
+
+    def train(self) -> Self:
+        """Training mode: Dropout drops, BatchNorm uses the batch's statistics."""
+        self.training = True
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode: the layer is a fixed function of x."""
+        self.training = False
+        return self
+
+    def astype(self, dtype: Any) -> Self:
+        """Convert params and buffers to a floating dtype; the dicts stay, the arrays are new."""
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(
+                f"{self.label}: expected a floating dtype, got {np.dtype(dtype)}; try np.float64"
+            )
+        for arrays in (self.params, self.buffers):
+            arrays.update({name: array.astype(dtype) for name, array in arrays.items()})
+        return self
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all params and buffers by name: everything a trained layer is."""
+        return {name: array.copy() for name, array in {**self.params, **self.buffers}.items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Copy a state() into the params and buffers.
+
+        Raises: ValueError that lists missing, extra and mis-shaped names; nothing is copied then.
+        """
+        own = {**self.params, **self.buffers}
+        shapes = {name: np.shape(array) for name, array in state.items()}
+        problems = {
+            "missing": [name for name in own if name not in state],
+            "extra": [name for name in state if name not in own],
+            "mis-shaped": [
+                f"{name} (expected {array.shape}, got {shapes[name]})"
+                for name, array in own.items()
+                if name in state and array.shape != shapes[name]
+            ],
+        }
+        if any(problems.values()):
+            found = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
+            raise ValueError(f"{self.label}: expected a state of the same names and shapes, got {found}")
+        for name, array in own.items():
+            array[...] = state[name]
+
+    def expect(self, what: str, array: Any, *shape: int | str | EllipsisType) -> None:
+        """Refuse an array of another shape. In `shape` a word stands for any size, ... for any axes.
+
+        Raises: ValueError for another shape, TypeError for what is no array.
+        """
+        if getattr(array, "shape", None) == shape or (shape == (...,) and isinstance(array, np.ndarray)):
+            return
+        if not isinstance(array, np.ndarray | np.generic):
+            raise TypeError(
+                f"{self.label}: expected {what} to be a NumPy array, got {type(array).__name__}; "
+                "convert it with np.asarray"
+            )
+        wanted = list(shape)
+        if ... in wanted:  # stands for the axes that the others leave over
+            place = wanted.index(...)
+            wanted[place : place + 1] = ["*"] * (array.ndim - len(shape) + 1)
+        if len(wanted) == array.ndim and all(
+            isinstance(size, str) or size == n for size, n in zip(wanted, array.shape, strict=True)
+        ):
+            return
+        sizes = ["..." if size is ... else str(size) for size in shape if size is not ... or "*" in wanted]
+        raise ValueError(
+            f"{self.label}: expected {what} of shape ({', '.join(sizes)}{',' * (len(sizes) == 1)}), "
+            f"got {array.shape}"
+        )
+
+    def expect_tuple(self, what: str, value: Any, length: int | None = None) -> None:
+        """Refuse what is not a tuple, or one of another length.   Raises: TypeError, ValueError."""
+        if not isinstance(value, tuple):
+            raise TypeError(
+                f"{self.label}: expected {what} to be a tuple of arrays, got {type(value).__name__}; "
+                "pass (a, b, ...)"
+            )
+        if not value or (length is not None and len(value) != length):
+            wanted = "at least 1" if length is None else length
+            raise ValueError(f"{self.label}: expected {what} to be a tuple of {wanted}, got {len(value)}")
+
+    def grads(self, **grads: Array) -> Grads:
+        """The gradients by name, each in its parameter's dtype (a complex one is left as it is)."""
+        return {
+            name: grad
+            if grad.dtype == self.params[name].dtype or grad.dtype.kind == "c"
+            else grad.astype(self.params[name].dtype)
+            for name, grad in grads.items()
+        }
+
+    @property
+    def label(self) -> str:
+        """How errors name the layer, on one line."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

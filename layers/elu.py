@@ -1,0 +1,56 @@
+"""Exponential units: the identity for positive numbers, a bounded exponential for the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .base import Array, Grads, Layer
+
+
+class ELU(Layer):
+    """y = x where x > 0, else alpha (e^x - 1);   dy/dx = 1, or y + alpha
+
+    Shapes: x and y alike, any.
+    Source: Clevert, Unterthiner & Hochreiter 2016, eq. 15
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = float(alpha)
+
+    def forward(self, x: Array) -> Array:
+        self.expect("x", x, ...)
+        below = np.expm1(np.where(x > 0, 0, x))  # no overflow from the side that is not used
+        self.cache = x, below
+        return np.where(x > 0, x, self.alpha * below)
+
+    def backward(self, upstream: Array) -> tuple[Array, Grads]:
+        x, below = self.cache
+        self.expect("upstream", upstream, *x.shape)
+        return upstream * np.where(x > 0, 1, self.alpha * (below + 1)), {}
+
+    def __repr__(self) -> str:
+        return f"ELU({self.alpha})"
+
+
+class SELU(ELU):
+    """y = scale * ELU(x), with the scale and alpha for which N(0, 1) in stays near N(0, 1) out
+
+    Shapes: x and y alike, any.
+    Source: Klambauer et al. 2017, eq. 2 and 14
+    """
+
+    scale = 1.0507009873554804934193349852946
+
+    def __init__(self) -> None:
+        super().__init__(alpha=1.6732632423543772848170429916717)
+
+    def forward(self, x: Array) -> Array:
+        y: Array = self.scale * super().forward(x)
+        return y
+
+    def backward(self, upstream: Array) -> tuple[Array, Grads]:
+        dx, grads = super().backward(upstream)
+        return self.scale * dx, grads
+
+    def __repr__(self) -> str:
+        return "SELU()"

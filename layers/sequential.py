@@ -1,0 +1,44 @@
+"""Layers one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Grads, Layer
+from .container import Numbered
+
+
+class Sequential(Numbered):
+    """y = f_n(...f_2(f_1(x)))
+
+    backward composes the pullbacks in reverse order.
+    """
+
+    def forward(self, x: Any) -> Any:
+        for name in self.children:
+            x = self.forward_child(name, x)
+        return x
+
+    def backward(self, upstream: Any) -> tuple[Any, Grads]:
+        below = list(self.children)
+        parts: list[Grads] = []
+        while below and upstream is not None:
+            upstream, grads = self.backward_child(below.pop(), upstream)
+            parts.append(grads)
+        for name in below:  # a layer gave no dx; that is fine where nothing below it learns
+            if self.children[name].params:
+                above = self.children[str(int(below[-1]) + 1)]
+                raise ValueError(
+                    f"{above.label}: expected dx, got None; layer {name}, {self.children[name].label}, "
+                    "below it has parameters and needs it"
+                )
+        return upstream, {name: grad for grads in reversed(parts) for name, grad in grads.items()}
+
+    def first_children(self) -> list[Layer]:
+        """Up to the first layer with params: the layers before it have nothing to learn from dx."""
+        first: list[Layer] = []
+        for layer in self.layers:
+            first.append(layer)
+            if layer.params:
+                break
+        return first
