@@ -106,7 +106,7 @@ class Concat(Layer):
         self.expect_tuple("x", x)
         if not -x[0].ndim <= self.axis < x[0].ndim:
             raise ValueError(
-                f"{self.label}: expected inputs with an axis {self.axis}, got shape {x[0].shape}"
+                f"{self.label}: expected x[0] with an axis {self.axis}, got shape {x[0].shape}"
             )
         for i, part in enumerate(x):
             alike = list(x[0].shape)

@@ -1,0 +1,309 @@
+"""What containers add to the contract, and a student's first layer."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from layers import (
+    Affine,
+    BatchNorm,
+    Branch,
+    Container,
+    Dropout,
+    Flatten,
+    Layer,
+    Parallel,
+    ReLU,
+    Residual,
+    Sequential,
+)
+
+
+class Scale(Layer):
+    """y = gamma * x.   Shapes: x (N, D), gamma (D,)."""
+
+    def __init__(self, features):
+        self.params = {"gamma": np.ones(features)}
+
+    def forward(self, x):
+        self.cache = x
+        return self.params["gamma"] * x
+
+    def backward(self, upstream):
+        x = self.cache
+        return upstream * self.params["gamma"], {"gamma": (upstream * x).sum(axis=0)}
+
+
+class Gated(Container):
+    """y = f(x) * g(x): a container of one's own."""
+
+    def __init__(self, features):
+        self.f, self.g = Affine(features, features, rng=0), Scale(features)
+
+    def forward(self, x):
+        self.cache = a, b = self.forward_child("f", x), self.forward_child("g", x)
+        return a * b
+
+    def backward(self, upstream):
+        a, b = self.cache
+        dx_f, grads_f = self.backward_child("f", upstream * b)
+        dx_g, grads_g = self.backward_child("g", upstream * a)
+        return dx_f + dx_g, grads_f | grads_g
+
+
+def network():
+    return Sequential(
+        Affine(3, 4, rng=0), ReLU(), Residual(Affine(4, 4, rng=1), BatchNorm(4)), Affine(4, 2, rng=2)
+    )
+
+
+def test_a_students_layer_needs_nothing_more():
+    layer = Scale(3)
+    assert layer.training
+    assert layer.buffers == {}
+    with pytest.raises(
+        RuntimeError, match=r"Scale\(\): backward called before forward; call forward\(x\) first"
+    ):
+        layer.backward(np.ones((2, 3)))
+    layer.forward(np.full((2, 3), 5.0))
+    dx, grads = layer.backward(np.ones((2, 3)))
+    np.testing.assert_array_equal(dx, 1)
+    np.testing.assert_array_equal(grads["gamma"], 10)
+    assert layer.astype(np.float32).params["gamma"].dtype == np.float32
+
+
+def test_students_layers_do_not_share_state():
+    class Bare(Layer):
+        pass
+
+    first, second = Bare(), Bare()
+    first.params["W"] = np.ones(1)
+    first.cache = 1
+    assert second.params == {}
+    with pytest.raises(RuntimeError, match="backward called before forward"):
+        second.cache  # noqa: B018  (reading it is the point)
+    with pytest.raises(NotImplementedError, match=r"Bare\(\): expected a forward\(self, x\) of its own"):
+        first.forward(1)
+    with pytest.raises(
+        NotImplementedError, match=r"Bare\(\): expected a backward\(self, upstream\) of its own"
+    ):
+        first.backward(1)
+
+
+def test_params_are_the_childrens_arrays_under_dotted_names():
+    net = network()
+    names = ["0.W", "0.b", "2.main.0.W", "2.main.0.b", "2.main.1.gamma", "2.main.1.beta", "3.W", "3.b"]
+    assert list(net.params) == names
+    assert net.params["0.W"] is net.layers[0].params["W"]
+    assert list(net.buffers) == ["2.main.1.running_mean", "2.main.1.running_var"]
+    net.forward(np.ones((5, 3)))
+    _, grads = net.backward(np.ones((5, 2)))
+    assert list(grads) == names
+
+
+def test_params_change_in_place_and_are_not_replaced():
+    net = network()
+    W = net.layers[0].params["W"]
+    net.params["0.W"] -= 1
+    net.params["0.W"][...] += 1
+    assert net.params["0.W"] is W
+    with pytest.raises(ValueError, match=r"params\['0.W'\]: expected a change in place, got another array"):
+        net.params["0.W"] = W + 1
+    with pytest.raises(AttributeError, match="Sequential: expected params to be the children's"):
+        net.params = {}
+
+
+def test_a_held_params_dict_follows_astype():
+    net = network()
+    held = net.params
+    net.astype(np.float64)
+    assert all(held[name] is array for name, array in net.params.items())
+    assert {array.dtype for array in held.values()} == {np.dtype(np.float64)}
+    assert {array.dtype for array in net.buffers.values()} == {np.dtype(np.float64)}
+    with pytest.raises(ValueError, match=r"expected a floating dtype, got int64; try np\.float64"):
+        Affine(2, 2).astype(np.int64)
+
+
+def test_a_copied_containers_params_are_its_own():
+    net = network()
+    twin = copy.deepcopy(net)
+    twin.params["0.W"][...] = 0
+    assert net.params["0.W"].any()
+    assert not twin.layers[0].params["W"].any()
+
+
+def test_a_container_of_ones_own_gathers_its_attributes():
+    net = Gated(3)
+    assert list(net.params) == ["f.W", "f.b", "g.gamma"]
+    net.eval()
+    assert not net.f.training
+    with pytest.raises(ValueError, match=r"Gated: .* got Affine\(3 -> 3\) at f and again"):
+        net.again = net.f
+
+
+def test_an_error_names_its_place():
+    net = network()
+    with pytest.raises(ValueError, match=r"expected x of shape \(N, 3\), got \(5, 7\)") as caught:
+        net.forward(np.ones((5, 7)))
+    assert caught.value.__notes__ == ["in layer 0, Affine(3 -> 4)"]
+    with pytest.raises(ValueError, match="expected more than one value") as caught:
+        net.forward(np.ones((1, 3)))
+    assert caught.value.__notes__ == [
+        "in layer 1, BatchNorm(4)",
+        "in layer main, Sequential",
+        "in layer 2, Residual",
+    ]
+    net.forward(np.ones((5, 3)))
+    with pytest.raises(ValueError, match="expected upstream of shape") as caught:
+        net.backward(np.ones((5, 9)))
+    assert caught.value.__notes__ == ["in layer 3, Affine(4 -> 2)"]
+
+
+@pytest.mark.parametrize("container", [Sequential, Residual, Branch, Parallel])
+def test_one_layer_object_in_two_places_is_refused(container):
+    layer = Affine(3, 3)
+    with pytest.raises(
+        ValueError, match=r"expected every layer object in one place, got Affine\(3 -> 3\) at .*0 and .*2"
+    ):
+        container(layer, ReLU(), layer)
+    with pytest.raises(ValueError, match=r"at .*0 and .*1\.main\.1; build one for each place"):
+        container(layer, Residual(ReLU(), layer))
+
+
+def test_what_is_no_layer_is_refused():
+    with pytest.raises(
+        TypeError, match=r"Sequential: expected a layer at 0, got list; write Sequential\(layer, layer"
+    ):
+        Sequential([ReLU()])
+    with pytest.raises(TypeError, match="Sequential: expected a layer at 1, got the class ReLU; call it"):
+        Sequential(Affine(2, 2), ReLU)
+
+
+class Returns(Layer):
+    """A layer whose backward returns what it is told to."""
+
+    def __init__(self, value, params=()):
+        self.value, self.params = value, {name: np.ones(2) for name in params}
+
+    def forward(self, x):
+        return x
+
+    def backward(self, upstream):
+        return self.value
+
+
+@pytest.mark.parametrize(
+    ("value", "params", "text"),
+    [
+        (np.ones(2), (), r"expected backward to return \(dx, grads\), got ndarray; grads is a dict"),
+        (({}, np.ones(2)), (), r"expected backward to return \(dx, grads\), got \(dict, ndarray\)"),
+        (None, (), r"expected backward to return \(dx, grads\), got NoneType"),
+        ((np.ones(2), {}), ("W",), r"expected grads with the keys of params, \['W'\], got \[\]"),
+        ((np.ones(2), {"w": 1}), ("W",), r"expected grads with the keys of params, \['W'\], got \['w'\]"),
+    ],
+)
+def test_a_backward_that_returns_something_else_is_named(value, params, text):
+    net = Sequential(ReLU(), Returns(value, params))
+    net.forward(np.ones(2))
+    with pytest.raises((TypeError, ValueError), match=text) as caught:
+        net.backward(np.ones(2))
+    assert caught.value.__notes__ == ["in layer 1, Returns()"]
+
+
+def test_a_missing_dx_is_named_where_somebody_needs_it():
+    net = Sequential(Affine(2, 2), Returns((None, {})), ReLU())
+    net.forward(np.ones((3, 2), np.float32))
+    with pytest.raises(ValueError, match=r"Returns\(\): expected dx, got None; layer 0, Affine\(2 -> 2\)"):
+        net.backward(np.ones((3, 2)))
+    net = Sequential(Flatten(), Returns((None, {})), ReLU())
+    net.forward(np.ones((3, 2)))
+    assert net.backward(np.ones((3, 2))) == (None, {})
+
+
+def test_a_container_hands_the_wish_for_no_dx_to_its_first_layer():
+    x = np.random.default_rng(0).standard_normal((5, 3, 1))
+    net = Sequential(Flatten(), Sequential(Affine(3, 4, rng=0), ReLU()), Affine(4, 2, rng=1))
+    y = net.forward(x)
+    dx, expected = net.backward(y)
+    assert dx.shape == x.shape
+    net.input_grad = False
+    assert not net.layers[1].layers[0].input_grad
+    assert net.layers[2].input_grad
+    dx, grads = net.backward(y)
+    assert dx is None
+    assert all(np.array_equal(grads[name], expected[name]) for name in expected)
+    net.input_grad = True
+    assert net.backward(y)[0].shape == x.shape
+
+
+@pytest.mark.parametrize("container", [Residual, Branch])
+def test_the_wish_for_no_dx_reaches_into_branches(container):
+    net = container(Affine(3, 3, rng=0))
+    net.input_grad = False
+    y = net.forward(np.ones((2, 3)))
+    assert net.backward(y)[0] is None
+
+
+def test_residual_adds_the_identity_path():
+    layer = Residual(Affine(2, 2, bias=False)).astype(np.float64)
+    layer.params["main.0.W"][...] = [[1, 2], [3, 4]]
+    np.testing.assert_array_equal(layer.forward(np.array([[1.0, 1.0]])), [[1 + 3, 1 + 7]])
+    np.testing.assert_array_equal(layer.backward(np.array([[1.0, 0.0]]))[0], [[1 + 1, 2]])
+    with pytest.raises(ValueError, match=r"Residual: expected f\(x\) of shape \(4, 3\), got \(4, 2\)"):
+        Residual(Affine(3, 2)).forward(np.ones((4, 3)))
+
+
+def test_branch_adds_what_comes_back():
+    layer = Branch(Scale(2), Scale(2))
+    layer.params["1.gamma"][...] = 10
+    x = np.array([[1.0, 2.0]])
+    y = layer.forward(x)
+    np.testing.assert_array_equal(y[1], [[10, 20]])
+    np.testing.assert_array_equal(layer.backward((x, x))[0], [[11, 22]])
+
+
+def test_branch_takes_a_tuple_of_inputs():
+    layer = Branch(Parallel(Scale(2), Scale(2)), Parallel(Scale(2), Scale(2)))
+    x = np.array([[1.0, 2.0]])
+    y = layer.forward((x, 3 * x))
+    dx, grads = layer.backward(y)
+    np.testing.assert_array_equal(dx[0], 2 * x)
+    np.testing.assert_array_equal(dx[1], 6 * x)
+    assert list(grads) == ["0.0.gamma", "0.1.gamma", "1.0.gamma", "1.1.gamma"]
+
+
+def test_parallel_refuses_another_number_of_inputs():
+    with pytest.raises(ValueError, match="Parallel: expected x to be a tuple of 2, got 3"):
+        Parallel(ReLU(), ReLU()).forward((np.ones(1),) * 3)
+
+
+def test_load_state_lists_what_does_not_fit():
+    net = network()
+    state = net.state()
+    del state["0.b"]
+    state["9.W"] = np.ones(2)
+    state["3.W"] = np.ones((9, 9))
+    before = net.state()
+    text = r"missing: 0\.b; extra: 9\.W; mis-shaped: 3\.W \(expected \(2, 4\), got \(9, 9\)\)"
+    with pytest.raises(ValueError, match=text):
+        net.load_state(state)
+    assert all(np.array_equal(before[name], array) for name, array in net.state().items())
+
+
+def test_repr_draws_the_network():
+    assert repr(network()) == (
+        "Sequential(\n"
+        "  0: Affine(3 -> 4)\n"
+        "  1: ReLU()\n"
+        "  2: Residual(\n"
+        "    main: Sequential(\n"
+        "      0: Affine(4 -> 4)\n"
+        "      1: BatchNorm(4)\n"
+        "    )\n"
+        "  )\n"
+        "  3: Affine(4 -> 2)\n"
+        ")"
+    )
+    assert repr(Sequential()) == "Sequential()"
+    assert repr(Dropout(0.3)) == "Dropout(0.3)"
