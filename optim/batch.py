@@ -1,0 +1,77 @@
+"""What one call of an elementwise update changes: small parameters joined, a large one in pieces.
+
+A small parameter costs calls rather than arithmetic, so several go in one; of a large one, pieces that fit
+the processor's cache go one after the other. The numbers are the same either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Slots = dict[str, Array]
+
+SMALL = 8192  # entries; below, parameters are joined
+PIECE = 32768  # entries; above, a parameter is cut
+
+
+class Batch:
+    """Parameters of one group that are updated together, and their slots: one long array a slot."""
+
+    def __init__(self, names: Sequence[str], sizes: Sequence[int], slots: Slots) -> None:
+        self.names, self.slots = names, slots
+        ends = np.cumsum(sizes).tolist()
+        self.cuts = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+    def pieces(
+        self, params: Mapping[str, Array], grads: Mapping[str, Array]
+    ) -> Iterator[tuple[Array, Array, Slots]]:
+        """(p, g, slots) for one call of update after the other; what it does to a p reaches the parameter."""
+        first = params[self.names[0]]
+        self._follow(first)
+        if len(self.names) > 1:
+            p = np.concatenate([params[name] for name in self.names], axis=None)
+            g = np.concatenate(
+                [grads[name] for name in self.names], axis=None, dtype=p.dtype, casting="unsafe"
+            )
+            yield p, g, self.slots
+            for name, cut in zip(self.names, self.cuts, strict=True):
+                params[name][...] = p[cut].reshape(params[name].shape)
+            return
+        g = grads[self.names[0]].astype(first.dtype, copy=False)
+        if first.size <= PIECE or not first.flags.c_contiguous:
+            yield first, g, {slot: array.reshape(first.shape) for slot, array in self.slots.items()}
+            return
+        p, g = first.reshape(-1), g.reshape(-1)
+        for start in range(0, p.size, PIECE):
+            cut = slice(start, start + PIECE)
+            yield p[cut], g[cut], {slot: array[cut] for slot, array in self.slots.items()}
+
+    def views(self, params: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+        """Each slot of each parameter under "slot.name", shaped like the parameter."""
+        self._follow(params[self.names[0]])
+        for name, cut in zip(self.names, self.cuts, strict=True):
+            for slot, array in self.slots.items():
+                yield f"{slot}.{name}", array[cut].reshape(params[name].shape)
+
+    def _follow(self, p: Array) -> None:
+        """Slots have the parameters' dtype, also after layer.astype."""
+        for slot, array in self.slots.items():
+            if array.dtype != p.dtype:
+                self.slots[slot] = array.astype(p.dtype)
+
+
+def batches(names: Sequence[str], params: Mapping[str, Array], elementwise: bool) -> list[list[str]]:
+    """The names of a group, dealt into batches: small ones of one dtype together, each other one alone."""
+    together: dict[Any, list[str]] = {}
+    alone = []
+    for name in names:
+        p = params[name]
+        if elementwise and p.size <= SMALL:
+            together.setdefault(p.dtype, []).append(name)
+        else:
+            alone.append([name])
+    return [*together.values(), *alone]
