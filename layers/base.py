@@ -107,25 +107,25 @@ class Layer:
 
         Raises: ValueError for another shape, TypeError for what is no array.
         """
-        if getattr(array, "shape", None) == shape or (shape == (...,) and isinstance(array, np.ndarray)):
-            return
         if not isinstance(array, np.ndarray | np.generic):
             raise TypeError(
                 f"{self.label}: expected {what} to be a NumPy array, got {type(array).__name__}; "
                 "convert it with np.asarray"
             )
-        wanted = list(shape)
-        if ... in wanted:  # stands for the axes that the others leave over
-            place = wanted.index(...)
-            wanted[place : place + 1] = ["*"] * (array.ndim - len(shape) + 1)
-        if len(wanted) == array.ndim and all(
-            isinstance(size, str) or size == n for size, n in zip(wanted, array.shape, strict=True)
+        got = array.shape
+        if shape in (got, (...,)):
+            return
+        place = shape.index(...) if ... in shape else len(shape)  # the axes before and after any others
+        before, after = shape[:place], shape[place + 1 :]
+        others = len(got) - len(before) - len(after)
+        if (others == 0 or (others > 0 and ... in shape)) and all(
+            isinstance(size, str) or size == n
+            for size, n in zip(before + after, got[:place] + got[place + others :], strict=True)
         ):
             return
-        sizes = ["..." if size is ... else str(size) for size in shape if size is not ... or "*" in wanted]
+        sizes = [str(size) for size in (*before, *(["..."] if ... in shape and others > 0 else []), *after)]
         raise ValueError(
-            f"{self.label}: expected {what} of shape ({', '.join(sizes)}{',' * (len(sizes) == 1)}), "
-            f"got {array.shape}"
+            f"{self.label}: expected {what} of shape ({', '.join(sizes)}{',' * (len(sizes) == 1)}), got {got}"
         )
 
     def expect_tuple(self, what: str, value: Any, length: int | None = None) -> None:

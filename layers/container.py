@@ -71,15 +71,19 @@ class Container(Layer):
                     f"got {_kinds(returned)}; grads is a dict, {{}} where there are no params"
                 )
             dx, grads = returned
-            if grads.keys() != layer.params.keys():
+            params = layer.params
+            if grads.keys() != params.keys():
                 raise ValueError(
-                    f"{layer.label}: expected grads with the keys of params, {sorted(layer.params)}, "
+                    f"{layer.label}: expected grads with the keys of params, {sorted(params)}, "
                     f"got {sorted(grads)}"
                 )
         except Exception as error:
             error.add_note(f"in layer {name}, {layer.label}")
             raise
-        return dx, {f"{name}.{key}": grad for key, grad in grads.items()}
+        named = {f"{name}.{key}": grad for key, grad in grads.items()}
+        held = zip(named, (params[key] for key in grads), strict=True)
+        self.__dict__["params"].update(held)  # an optimizer holds this dict; a child's astype must reach it
+        return dx, named
 
     def refuse_repeats(self, children: dict[str, Layer]) -> None:
         """Refuse a layer object that stands in two places, at any depth."""

@@ -19,9 +19,10 @@ class ELU(Layer):
 
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
-        below = np.expm1(np.where(x > 0, 0, x))  # no overflow from the side that is not used
+        below = np.expm1(np.minimum(x, 0))  # 0 where x > 0
         self.cache = x, below
-        return np.where(x > 0, x, self.alpha * below)
+        y: Array = np.maximum(x, 0) + self.alpha * below
+        return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         x, below = self.cache

@@ -105,9 +105,7 @@ class Concat(Layer):
     def forward(self, x: tuple[Array, ...]) -> Array:
         self.expect_tuple("x", x)
         if not -x[0].ndim <= self.axis < x[0].ndim:
-            raise ValueError(
-                f"{self.label}: expected x[0] with an axis {self.axis}, got shape {x[0].shape}"
-            )
+            raise ValueError(f"{self.label}: expected x[0] with an axis {self.axis}, got shape {x[0].shape}")
         for i, part in enumerate(x):
             alike = list(x[0].shape)
             alike[self.axis] = "any"

@@ -42,8 +42,9 @@ def normal(x: Array) -> tuple[Array, Array]:
 
     Phi(x) = erfc(-x / sqrt 2) / 2, phi(x) = e^(-x^2 / 2) / sqrt(2 pi). NumPy has no erfc, hence the series.
     """
-    z = np.where(x > 0, x, -x) / math.sqrt(2)
-    z = np.where(z < 30, z, 30)  # e^-900 is 0 in float64; z^2 must not overflow
+    z = np.minimum(
+        np.maximum(x, -x) / math.sqrt(2), 30
+    )  # |x| / sqrt 2; e^-900 is 0, and z^2 must not overflow
     bell = np.exp(-z * z)
     t = 3.5 / (3.5 + z)
     u = 4 * t - 2

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .base import Array
 
-Rng = np.random.Generator | int | None
+Rng: TypeAlias = "np.random.Generator | int | None"  # a string: NumPy loads np.random at its first use
 Init = str | Callable[..., Array]
 
 

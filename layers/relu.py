@@ -40,7 +40,8 @@ class LeakyReLU(Layer):
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
         self.cache = x
-        return np.where(x > 0, x, self.slope * x)
+        y: Array = np.maximum(x, 0) + self.slope * np.minimum(x, 0)
+        return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         x = self.cache
@@ -65,13 +66,14 @@ class PReLU(Layer):
         a = self.params["a"]
         self.expect("x", x, *(("N", len(a), ...) if len(a) > 1 else (...,)))
         self.cache = x
-        return np.where(x > 0, x, self._beside(x) * x)
+        y: Array = np.maximum(x, 0) + self._beside(x) * np.minimum(x, 0)
+        return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         x, a = self.cache, self.params["a"]
         self.expect("upstream", upstream, *x.shape)
         dx = np.where(x > 0, upstream, self._beside(x) * upstream)
-        share = np.where(x > 0, 0, upstream * x)  # each entry's say in its channel's a
+        share = upstream * np.minimum(x, 0)  # each entry's say in its channel's a
         da = share.sum(axis=(0, *range(2, x.ndim))) if len(a) > 1 else share.sum(keepdims=True).reshape(1)
         return dx, self.grads(a=da)
 

@@ -22,17 +22,23 @@ class Sequential(Numbered):
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
         below = list(self.children)
         parts: list[Grads] = []
-        while below and upstream is not None:
-            upstream, grads = self.backward_child(below.pop(), upstream)
+        while below:
+            name = below.pop()
+            upstream, grads = self.backward_child(name, upstream)
             parts.append(grads)
-        for name in below:  # a layer gave no dx; that is fine where nothing below it learns
+            if upstream is None:
+                self._expect_no_params(below, self.children[name])
+                break
+        return upstream, {name: grad for grads in reversed(parts) for name, grad in grads.items()}
+
+    def _expect_no_params(self, below: list[str], above: Layer) -> None:
+        """A layer gave no dx: that is fine where nothing below it learns."""
+        for name in below:
             if self.children[name].params:
-                above = self.children[str(int(below[-1]) + 1)]
                 raise ValueError(
                     f"{above.label}: expected dx, got None; layer {name}, {self.children[name].label}, "
                     "below it has parameters and needs it"
                 )
-        return upstream, {name: grad for grads in reversed(parts) for name, grad in grads.items()}
 
     def first_children(self) -> list[Layer]:
         """Up to the first layer with params: the layers before it have nothing to learn from dx."""

@@ -9,9 +9,8 @@ from .base import Array, Grads, Layer
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), from e^-|x| alone, which cannot overflow."""
-    positive = x > 0
-    e = np.exp(np.where(positive, -x, x))
-    y: Array = np.where(positive, 1, e) / (1 + e)
+    e = np.exp(np.minimum(x, -x))
+    y: Array = np.maximum(e, x > 0) / (1 + e)  # 1 / (1 + e) where x > 0, else e / (1 + e)
     return y
 
 
@@ -58,8 +57,7 @@ class Softplus(Layer):
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
         self.cache = x
-        above = np.where(x > 0, x, 0)
-        y: Array = above + np.log1p(np.exp(x - 2 * above))  # x - 2 max(x, 0) = -|x|: no overflow
+        y: Array = np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))  # e^-|x| cannot overflow
         return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
