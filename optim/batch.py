@@ -15,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Slots = dict[str, Array]
 
 SMALL = 8192  # entries; below, parameters are joined
-PIECE = 32768  # entries; above, a parameter is cut
+PIECE = 262144  # entries; above, a parameter is cut
 
 
 class Batch:

@@ -125,6 +125,14 @@ def test_a_held_params_dict_follows_astype():
         Affine(2, 2).astype(np.int64)
 
 
+def test_a_held_params_dict_follows_a_child_that_was_converted_alone():
+    net = Sequential(Affine(3, 2, rng=0), ReLU())
+    held = net.params
+    net.layers[0].astype(np.float64)
+    net.backward(net.forward(np.ones((4, 3))))
+    assert held["0.W"] is net.layers[0].params["W"]
+
+
 def test_a_copied_containers_params_are_its_own():
     net = network()
     twin = copy.deepcopy(net)
