@@ -1,0 +1,56 @@
+"""What layers hand around: an array or a tuple of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from layers.base import Array
+
+
+def parts_of(value: Any) -> tuple[Any, ...]:
+    """A tuple as it is, anything else as a tuple of one."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def combine(f: Callable[..., Any], *values: Any) -> Any:
+    """f over the parts of values of one structure; a part stays an array, of shape () too."""
+    if isinstance(values[0], tuple):
+        return tuple(np.asarray(f(*parts)) for parts in zip(*values, strict=True))
+    return np.asarray(f(*values))
+
+
+def fresh(value: Any) -> Any:
+    """A copy that shares nothing."""
+    return combine(np.array, value)
+
+
+def flat(value: Any) -> Array:
+    """All entries of all parts in a row, in float64."""
+    return np.concatenate([np.ravel(part).astype(np.float64) for part in parts_of(value)])
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two arrays agree to the last bit; NaN is the same as NaN."""
+    return bool(np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f"))
+
+
+def differ(a: Any, b: Any) -> bool:
+    """Whether two arrays differ by more than another order of summation explains."""
+    if np.shape(a) != np.shape(b):
+        return True
+    if same(a, b):
+        return False
+    largest = max(float(np.abs(a).max()), float(np.abs(b).max()))
+    return not float(np.abs(a - b).max()) <= 1e-11 * largest
+
+
+def kind_of(value: Any) -> str:
+    """What came, for a message: "float64 array (4, 3)", "(dict, NoneType)"."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(kind_of, value))})"
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} array {value.shape}"
+    return type(value).__name__
