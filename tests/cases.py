@@ -1,0 +1,136 @@
+"""The table of everything that is exported: one row each, for the promises of test_promises.py.
+
+A layer's row says how to build it and the shape of x: a tuple of ints, or a list of them for several inputs.
+A loss's row says how to build it, the shape of the prediction, and how to draw a target.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import layers as L
+import losses
+
+
+@dataclass(frozen=True)
+class Case:
+    id: str
+    build: Callable[[], Any]
+    shape: Any
+    one: Any = None  # the shape of a batch of one; by default the same with N = 1
+    train_only: bool = field(default=False)
+
+    def x(self, rng: np.random.Generator, shape: Any = None, dtype: Any = np.float64) -> Any:
+        shape = self.shape if shape is None else shape
+        if isinstance(shape, list):
+            return tuple(rng.standard_normal(s).astype(dtype) for s in shape)
+        return rng.standard_normal(shape).astype(dtype)
+
+    def batch_of_one(self) -> Any:
+        if self.one is not None:
+            return self.one
+        return [(1, *s[1:]) for s in self.shape] if isinstance(self.shape, list) else (1, *self.shape[1:])
+
+
+def gamma_and_beta(layer: Any) -> Any:
+    """A normalisation whose parameters are not the ones and zeros that hide a missing factor."""
+    for i, array in enumerate(layer.params.values()):
+        array += np.random.default_rng(i).uniform(-0.5, 0.5, array.shape)
+    return layer
+
+
+def tanh_slope(x: Any) -> Any:
+    return 1 - np.tanh(x) ** 2
+
+
+LAYERS = [
+    Case("Affine", lambda: L.Affine(3, 5, rng=0), (4, 3)),
+    Case("Affine without bias", lambda: L.Affine(3, 5, bias=False, rng=0), (4, 3)),
+    Case("Affine over time", lambda: L.Affine(3, 5, rng=0), (4, 2, 3)),
+    Case("Elementwise", lambda: L.Elementwise(np.tanh, tanh_slope), (4, 3)),
+    Case("Identity", L.Identity, (4, 3)),
+    Case("ReLU", L.ReLU, (4, 3)),
+    Case("LeakyReLU", lambda: L.LeakyReLU(0.2), (4, 3)),
+    Case("PReLU", L.PReLU, (4, 3, 2)),
+    Case("PReLU by channel", lambda: L.PReLU(3, slope=0.1), (4, 3, 2, 5)),
+    Case("ELU", lambda: L.ELU(1.3), (4, 3)),
+    Case("SELU", L.SELU, (4, 3)),
+    Case("Sigmoid", L.Sigmoid, (4, 3)),
+    Case("Tanh", L.Tanh, (4, 3)),
+    Case("Softplus", L.Softplus, (4, 3)),
+    Case("SiLU", L.SiLU, (4, 3)),
+    Case("GELU", L.GELU, (4, 3)),
+    Case("GELU by tanh", lambda: L.GELU(approximate="tanh"), (4, 3)),
+    Case("Softmax", L.Softmax, (4, 3)),
+    Case("Softmax over axis 1", lambda: L.Softmax(axis=1), (4, 3, 5)),
+    Case("LogSoftmax", L.LogSoftmax, (4, 3)),
+    Case("LogSoftmax over axis 1", lambda: L.LogSoftmax(axis=1), (4, 3, 5)),
+    Case("Flatten", L.Flatten, (4, 3, 2, 5)),
+    Case("Dropout", lambda: L.Dropout(0.4, rng=0), (6, 5)),
+    Case("BatchNorm", lambda: gamma_and_beta(L.BatchNorm(3)), (6, 3), one=(1, 3, 4)),
+    Case("BatchNorm of sequences", lambda: gamma_and_beta(L.BatchNorm(3)), (4, 3, 5)),
+    Case("BatchNorm of images", lambda: gamma_and_beta(L.BatchNorm(3)), (4, 3, 2, 5)),
+    Case("Add", L.Add, [(4, 3)] * 3),
+    Case("Mul", L.Mul, [(4, 3)] * 3),
+    Case("Max", L.Max, [(4, 3)] * 3),
+    Case("Copy", lambda: L.Copy(3), (4, 3)),
+    Case("Concat", L.Concat, [(4, 3), (4, 2), (4, 1)]),
+    Case("Concat of images", lambda: L.Concat(axis=-1), [(4, 3, 2), (4, 3, 5)]),
+    Case("Sequential", lambda: L.Sequential(L.Affine(3, 7, rng=0), L.ReLU(), L.Affine(7, 2, rng=1)), (4, 3)),
+    Case("Residual", lambda: L.Residual(L.Affine(3, 7, rng=0), L.Tanh(), L.Affine(7, 3, rng=1)), (4, 3)),
+    Case("Branch", lambda: L.Branch(L.Affine(3, 2, rng=0), L.Identity(), L.Tanh()), (4, 3)),
+    Case("Parallel", lambda: L.Parallel(L.Affine(3, 2, rng=0), L.Sigmoid()), [(4, 3), (4, 5)]),
+    Case(
+        "gates in a row",
+        lambda: L.Sequential(
+            L.Branch(L.Affine(3, 5, rng=0), L.Sequential(L.Affine(3, 5, rng=1), L.Sigmoid())),
+            L.Mul(),
+            L.Residual(gamma_and_beta(L.BatchNorm(5)), L.Dropout(0.3, rng=2), L.SiLU()),
+        ),
+        (6, 3),
+        one=(2, 3),
+    ),
+]
+
+
+def like(*shape: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: rng.standard_normal(shape)
+
+
+def labels(classes: int, *shape: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: rng.integers(classes, size=shape)
+
+
+def probabilities(*shape: int) -> Callable[[np.random.Generator], Any]:
+    def draw(rng: np.random.Generator) -> Any:
+        p = rng.random(shape)
+        return p / p.sum(axis=-1, keepdims=True)
+
+    return draw
+
+
+WEIGHTS = np.array([0.5, 1.0, 2.0])
+
+# id, build(reduction), the shape of the prediction, the target
+LOSSES = [
+    ("MSE", losses.MSE, (4, 3), like(4, 3)),
+    ("L1", losses.L1, (4, 3), like(4, 3)),
+    ("Huber", lambda **k: losses.Huber(0.7, **k), (4, 3), like(4, 3)),
+    ("SoftmaxCrossEntropy", losses.SoftmaxCrossEntropy, (4, 3), labels(3, 4)),
+    ("SoftmaxCrossEntropy of sequences", losses.SoftmaxCrossEntropy, (4, 2, 3), labels(3, 4, 2)),
+    ("SoftmaxCrossEntropy of probabilities", losses.SoftmaxCrossEntropy, (4, 3), probabilities(4, 3)),
+    (
+        "SoftmaxCrossEntropy with options",
+        lambda **k: losses.SoftmaxCrossEntropy(
+            label_smoothing=0.1, class_weights=WEIGHTS, ignore_index=1, **k
+        ),
+        (6, 3),
+        lambda rng: np.array([0, 1, 2, 2, 0, 1]),
+    ),
+    ("NLL", losses.NLL, (4, 3), labels(3, 4)),
+    ("NLL with weights", lambda **k: losses.NLL(class_weights=WEIGHTS, **k), (4, 3), labels(3, 4)),
+    ("SigmoidCrossEntropy", losses.SigmoidCrossEntropy, (4, 3), labels(2, 4, 3)),
+    ("MulticlassHinge", losses.MulticlassHinge, (4, 3), labels(3, 4)),
+]
