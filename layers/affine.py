@@ -36,7 +36,7 @@ class Affine(Layer):
         self.expect("x", x, "N", ..., W.shape[1])
         self.cache = x
         y = x @ W.T  # (N, in)(in, out) -> (N, out)
-        return y if b is None else y + b
+        return y if b is None else np.add(y, b, out=y if y.dtype == b.dtype else None)
 
     def backward(self, upstream: Array) -> tuple[Array | None, Grads]:
         x, W = self.cache, self.params["W"]

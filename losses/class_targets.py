@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, NamedTuple
 
@@ -19,8 +20,8 @@ def class_count(loss: Loss, scores: Array) -> int:
 
 def read_labels(
     loss: Loss, scores: Array, target: Any, ignore_index: int | None = None
-) -> tuple[Array, Array]:
-    """Integer labels (...) for scores (..., C): labels to index with, and where they count.
+) -> tuple[Array, Array | None]:
+    """Integer labels (...) for scores (..., C): labels to index with, and where they count (None: all do).
 
     An ignored label comes back as 0.
     Raises: ValueError for labels that are not integers, another shape, a label outside 0..C-1, or nothing but
@@ -35,19 +36,23 @@ def read_labels(
         )
     if target.dtype.kind not in "iu":
         raise ValueError(f"{loss}: expected integer labels, got {target.dtype}; write target.astype(int)")
-    kept = np.full(target.shape, True) if ignore_index is None else target != ignore_index
-    if not kept.any():
-        raise ValueError(
-            f"{loss}: expected a label that counts, got only {ignore_index} in target {target.shape}; "
-            "skip such batches"
+    kept = None
+    if ignore_index is not None:
+        kept = target != ignore_index
+        if not kept.any():
+            raise ValueError(
+                f"{loss}: expected a label that counts, got only {ignore_index} in target {target.shape}; "
+                "skip such batches"
+            )
+    labels = target if kept is None else np.where(kept, target, 0)
+    if labels.min() < 0 or labels.max() > last:
+        loss.refuse(
+            (labels < 0) | (labels > last),
+            f"labels in 0..C-1 = 0..{last}",
+            labels,
+            "count the classes from 0; a marker such as -1 needs ignore_index, where a loss has it",
         )
-    loss.refuse(
-        kept & ((target < 0) | (target > last)),
-        f"labels in 0..C-1 = 0..{last}",
-        target,
-        "count the classes from 0; a marker such as -1 needs ignore_index, where a loss has it",
-    )
-    return np.where(kept, target, 0).astype(np.intp), kept
+    return labels.astype(np.intp, copy=False), kept
 
 
 def _mend(scores: Array, target: Array) -> str:
@@ -64,7 +69,7 @@ def _mend(scores: Array, target: Array) -> str:
 
 class ClassTarget(NamedTuple):
     q: Array  # (..., C), how much each class's log-probability counts
-    weight: Array  # (...), how much each example counts in the mean
+    weight: float  # what the mean divides by: how much the examples count together
 
 
 class ClassLoss(Loss):
@@ -119,18 +124,24 @@ class ClassLoss(Loss):
     def read_target(self, prediction: Array, target: Any) -> ClassTarget:
         scores, target = prediction, self.expect_array("target", target, kinds="biuf")
         C, dtype, eps = class_count(self, scores), scores.real.dtype, self.label_smoothing
-        w = np.ones(C) if self.class_weights is None else self.class_weights
-        if len(w) != C:
+        w, kept, weight = self.class_weights, None, float(math.prod(scores.shape[:-1]))
+        if w is not None and len(w) != C:
             raise ValueError(
                 f"{self}: expected {C} class_weights for scores {scores.shape}, got {len(w)}; one a class"
             )
         if target.shape == scores.shape:
-            t, weight = self.read_probabilities(scores, target), np.ones(scores.shape[:-1])
-            return ClassTarget(w.astype(dtype) * ((1 - eps) * t + eps / C), weight)
-        labels, kept = read_labels(self, scores, target, self.ignore_index)
-        t = (labels[..., None] == np.arange(C)).astype(dtype)
-        q = w.astype(dtype) * ((1 - eps) * t + eps / C) * kept[..., None]
-        return ClassTarget(q, w[labels] * kept)
+            t = self.read_probabilities(scores, target)
+        else:
+            labels, kept = read_labels(self, scores, target, self.ignore_index)
+            t = (labels[..., None] == np.arange(C)).astype(dtype)
+            if w is not None:
+                weight = float(w[labels].sum(where=True if kept is None else kept))
+            elif kept is not None:
+                weight = float(np.count_nonzero(kept))
+        q = (1 - eps) * t + eps / C if eps else t
+        q = q if w is None else q * w.astype(dtype)
+        q = q if kept is None else q * kept[..., None]
+        return ClassTarget(q, weight)
 
     def read_probabilities(self, scores: Array, target: Array) -> Array:
         """One distribution a row.   Raises: ValueError where it is none, or together with ignore_index."""
@@ -151,13 +162,12 @@ class ClassLoss(Loss):
         return t
 
     def count(self, values: Array, target: ClassTarget) -> float:
-        total = float(target.weight.sum())
-        if total == 0:
+        if target.weight == 0:
             raise ValueError(
-                f"{self}: expected a label whose class weight is not 0, got none in {target.weight.size}; "
+                f"{self}: expected a label whose class weight is not 0, got none in {values.size}; "
                 "a mean over them is 0 / 0"
             )
-        return total
+        return target.weight
 
     def options(self) -> dict[str, Any]:
         shown: dict[str, Any] = {}

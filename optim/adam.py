@@ -49,14 +49,17 @@ class Adam(Optimizer):
             g = g + weight_decay * p
         m, v = slots["m"], slots["v"]
         beta1, beta2 = betas
+        scratch = (1 - beta1) * g  # one array for all that passes
         m *= beta1
-        m += (1 - beta1) * g
+        m += scratch
+        np.square(g, out=scratch)
+        scratch *= 1 - beta2
         v *= beta2
-        v += (1 - beta2) * np.square(g)
+        v += scratch
         scale = math.sqrt(1 - beta2**self.steps)  # sqrt(v̂) = sqrt(v) / scale
-        root = np.sqrt(v)
+        root = np.sqrt(v, out=scratch)
         root += eps * scale
-        step = m / root
+        step = np.divide(m, root, out=scratch)
         step *= lr * scale / (1 - beta1**self.steps)
         p -= step
 
