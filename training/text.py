@@ -39,3 +39,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """ "; did you mean 'mpg'?", or nothing."""
     near = nearest(name, names)
     return "" if near is None else f"; did you mean {quoted(near)}?"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """ "1 cell", "2 cells"."""
+    return f"{n} {one if n == 1 else many or one + 's'}"

@@ -21,11 +21,11 @@ def choose_columns(
     for name in drop:
         if name not in names:
             raise absent(name, "--drop", names, who)
-        if name == target:
-            raise UsageError(f"--drop: {quoted(name)} is the --target too; choose one of the two")
-    names = [name for name in names if name not in drop]
-    column, how = choose_target(names, target, need_target, who)
-    features = [name for name in names if name != column]
+    kept = [name for name in names if name not in drop]
+    column, how = choose_target(kept if target is None else names, target, need_target, who)
+    if column in drop:
+        raise UsageError(f"--drop: {quoted(column)} is the --target too; choose one of the two")
+    features = [name for name in kept if name != column]
     if not features:
         mend = f"only the target {quoted(column)}" if column else "all are dropped"
         raise DataError(

@@ -1,0 +1,190 @@
+"""predict.py: the answers of a trained model for new rows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from layers import Layer
+from layers.base import Array
+
+from . import checkpoint
+from .arguments import Parser
+from .disk import write_bytes
+from .encoding.inputs import inputs_from_dict
+from .encoding.targets import targets_from_dict
+from .errors import CheckpointError, DataError, DiskError, UsageError
+from .exits import guarded
+from .network import mlp, users_builder, users_mistakes
+from .parts import Inputs, transform
+from .problem import Classification, Problem, answers, problem
+from .reading.dataset import Dataset, load_dataset
+from .run import csv_text
+from .screen import say, score_table, warn
+from .strangers import unknown_categories, unknown_classes
+
+PROGRAM = "predict.py"
+DESCRIPTION = """\
+Predict with a model that train.py saved. The answers are CSV lines: row, true (where it is known),
+predicted, and for classes the probability of each. Columns are found by name, in any order.
+"""
+EPILOG = """\
+examples:
+  python predict.py runs/houses-001 new.csv -o answers.csv
+  python predict.py runs/digits-001 digits | head
+exit codes: 0 done, 1 a bug of ours, 2 usage, 3 data, 4 checkpoint, 6 disk, 130 Ctrl-C
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What predict.py is asked for."""
+
+    run: str
+    data: str
+    output: str | None = None
+    force: bool = False
+    header: bool | None = None
+    sep: str | None = None
+    encoding: str | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model ready to answer, and what stands around it."""
+
+    model: Layer
+    inputs: Inputs
+    kind: Problem
+    dtype: str
+    users_network: str | None  # FILE.py:FUNCTION
+    target_name: str
+    reading: dict[str, Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run predict.py with these arguments and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    return guarded(PROGRAM, lambda: predict(arguments), arguments)
+
+
+def build_parser() -> Parser:
+    parser = Parser(PROGRAM, "RUN DATA [options]", DESCRIPTION, EPILOG)
+
+    def add(*flags: str, **how: Any) -> None:
+        parser.add_argument(*flags, default=argparse.SUPPRESS, **how)
+
+    add("run", metavar="RUN", help="a run directory of train.py")
+    add("data", metavar="DATA", help="rows to predict, in any form that train.py reads")
+    add("-o", "--output", metavar="FILE", help="where to write the predictions [the screen]")
+    add("--force", action="store_true", help="overwrite FILE")
+    add("--header", action=argparse.BooleanOptionalAction, help="the first row has names [as in training]")
+    add("--sep", metavar="CHAR", help="column separator [as in training]")
+    add("--encoding", metavar="NAME", help="of the text [as in training]")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    add("-h", "--help", action="help", help="show this help")
+    return parser
+
+
+def predict(argv: Sequence[str]) -> None:
+    """Predict each row of DATA; predictions alone on stdout where no file takes them."""
+    request = Request(**build_parser().read(argv))
+    refuse_output(request)
+    trained = load_model(Path(request.run))
+    data = read(request, trained)
+    kind = trained.kind
+    x = transform(trained.inputs, data.features, data.source).astype(trained.dtype, copy=False)
+    with users_mistakes(trained.users_network):
+        answer = answers(kind, trained.model, x, data.place)
+    truth = known_truth(kind, data)
+    tell([*data.notes, *unknown_categories(trained.inputs, data.source)])
+    cells = kind.cells(answer, None if truth is None else data.target)
+    text = csv_text(["row", *kind.columns()], [[row, *line] for row, line in enumerate(cells, start=1)])
+    if request.output is None:
+        sys.stdout.write(text)
+    else:
+        write_bytes(Path(request.output), text.encode())
+        say("wrote", f"{request.output}   {len(cells)} rows")
+    if truth is not None:
+        table = score_table({f"{len(cells)} rows": kind.scores(answer, truth)})
+        print("\n".join(table), file=sys.stderr if request.output is None else sys.stdout)
+
+
+def refuse_output(request: Request) -> None:
+    """Refuse to overwrite, and folders that are not there, before the work is done.   Raises: UserError."""
+    if request.output is None:
+        return
+    path = Path(request.output)
+    if path.is_dir():
+        raise UsageError(f"--output: expected a file, got the folder {path}; name a file in it")
+    if path.exists() and not request.force:
+        raise UsageError(f"--output: {path} exists already; name another file, or --force to overwrite it")
+    if path.exists() and Path(request.data).exists() and path.samefile(request.data):
+        raise UsageError(f"--output: {path} is DATA itself; name another file")
+    if not path.parent.is_dir():
+        raise DiskError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def read(request: Request, trained: Trained) -> Dataset:
+    """The rows to predict, read as in training where nothing else is said; the target may be absent."""
+    said = {"sep": request.sep, "encoding": request.encoding, "header": request.header}
+    how = trained.reading | {name: value for name, value in said.items() if value is not None}
+    data = load_dataset(request.data, trained.target_name, need_target=False, **how)
+    if data.test is not None:
+        tell(
+            [f"{data.source}: only its training part is predicted, not the {len(data.test)} rows to test on"]
+        )
+    return data
+
+
+def known_truth(kind: Problem, data: Dataset) -> Array | None:
+    """What the answers are compared with; None, and a warning, where the target column cannot be read."""
+    if data.target is None:
+        return None
+    try:
+        truth = kind.truth(data.target, data.target_place)
+    except DataError as error:
+        tell([f"the target is not used: {str(error).partition(';')[0]}"])
+        return None
+    if isinstance(kind, Classification) and (truth < 0).any():
+        tell([unknown_classes(kind, data)])
+    return truth
+
+
+def tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        warn(PROGRAM, note)
+
+
+def load_model(path: Path) -> Trained:
+    """The best model of a run directory, in evaluation mode.
+
+    Raises: CheckpointError for a model that is missing, damaged, or does not fit its network.
+    """
+    path = path if path.is_file() else path / "model.npz"
+    stored = checkpoint.read(path)
+    try:
+        return rebuilt(stored)
+    except UsageError as error:
+        raise CheckpointError(f"{path}: needs the file of its network: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: does not fit its network ({error}); train again") from error
+
+
+def rebuilt(stored: checkpoint.Checkpoint) -> Trained:
+    meta = stored.meta
+    inputs, targets = inputs_from_dict(meta["inputs"]), targets_from_dict(meta["targets"])
+    rng = np.random.default_rng(0)  # whatever it draws, the weights are loaded over it
+    network, shape, size = meta["network"], inputs.shape, targets.output_size
+    users = network.get("model")
+    model = users_builder(users)(shape, size, rng) if users else mlp(shape, size, rng, **network["mlp"])
+    model.astype(meta["dtype"]).load_state(stored.part("model"))
+    about = {name: meta[name] for name in ("dtype", "target_name", "reading")}
+    return Trained(model.eval(), inputs, problem(targets), users_network=users, **about)
