@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .given import random_state_kept, read_level, read_x, streams_of
+from .given import quietly, read_level, read_x, streams_of
 from .loss import LossAsLayer
 from .report import Report
 from .run import run
@@ -27,7 +27,7 @@ def check_layer(layer: Any, x: Any, *, upstream: Any = None, level: str = "auto"
         raise TypeError(f"check_layer: expected a layer, got the class {layer.__name__}; call it")
     streams = streams_of("check_layer", rng)
     inputs, several = read_x("check_layer", x, streams[0])
-    with random_state_kept():
+    with quietly():
         return run(layer, inputs, several, upstream, read_level("check_layer", level), streams[1:])
 
 
@@ -43,7 +43,7 @@ def check_loss(loss: Any, prediction: Any, target: Any, *, rng: Any = 0) -> Repo
         raise TypeError(f"check_loss: expected a loss, got the class {loss.__name__}; call it")
     streams = streams_of("check_loss", rng)
     inputs, several = read_x("check_loss", prediction, streams[0])
-    with random_state_kept():
+    with quietly():
         return run(LossAsLayer(loss, target), inputs, several, None, "auto", streams[1:])
 
 

@@ -63,10 +63,10 @@ def compare(claim: Claim, line: Line, step: float) -> Comparison:
         return Comparison(word, claim.analytic, slope.value, tolerance(slope), claim.index)
 
     first = line.slope(step)
-    if line.error(first) <= 1e-7 * largest and (claim.analytic == 0 or not line.still):
+    if line.error(first) <= 1e-7 * largest:
         if gap(first) <= tolerance(first):
             return verdict("right", first)
-        if gap(first) > 100 * tolerance(first) and disagrees(first) and disagrees(line.slope(step / 16)):
+        if gap(first) > 100 * tolerance(first) and disagrees(first):
             return verdict("wrong", first)
     slopes = line.credible()
     if not slopes:

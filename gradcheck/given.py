@@ -66,11 +66,12 @@ def read_upstream(upstream: Any, outputs: list[Array], several: bool, rng: np.ra
 
 
 @contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Leave Python's and NumPy's global random state as it was."""
+def quietly() -> Iterator[None]:
+    """Leave the global random states as they were, and floating-point warnings to the verdict."""
     state = global_state()
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     finally:
         set_global_state(state)
 

@@ -66,8 +66,8 @@ class Line:
         return self._slopes[step]
 
     def slopes(self) -> list[Slope]:
-        """What every step sees, the smallest first, where that is finite."""
-        return [slope for slope in map(self.slope, sorted(STEPS)) if math.isfinite(slope.value)]
+        """What every step sees, the smallest first, where the function is finite."""
+        return [slope for slope in map(self.slope, sorted(STEPS)) if math.isfinite(self.error(slope))]
 
     def credible(self) -> list[Slope]:
         """The slopes that no smaller step contradicts, the best first.
@@ -114,11 +114,6 @@ class Line:
             if heard and heard[-1] < 8:
                 break
         self.noise = max(self.noise, min(heard, default=0.0))
-
-    @property
-    def still(self) -> bool:
-        """Whether no step so far has moved any term."""
-        return not self._moves.any()
 
     def _slope(self, h: float) -> Slope:
         central, bends, moves = [], [], np.zeros(self.here.shape, bool)

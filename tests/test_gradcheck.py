@@ -852,6 +852,20 @@ def test_a_layer_that_refuses_inputs_outside_its_domain_is_checked_inside():
     assert not check_layer(wrong(Log, times(1.001))(), x).passed
 
 
+def test_a_step_that_overflows_is_left_for_a_smaller_one():
+    class Exp(Layer):
+        def forward(self, x):
+            self.y = np.exp(x)
+            return self.y
+
+        def backward(self, upstream):
+            return upstream * self.y, {}
+
+    x = np.array([[700.0, -5000.0, 1.0]])
+    assert check_layer(Exp(), x).passed
+    assert check_layer(wrong(Exp, times(1.001))(), x).findings[0].array == "dx"
+
+
 def test_a_gradient_that_is_zero_by_cancellation_raises_no_alarm():
     class Centre(Layer):
         def __init__(self):
