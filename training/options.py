@@ -51,8 +51,8 @@ class Options:
     clip_norm: float | None = None
     class_weight: str = "none"
     batch_size: int = 32
-    epochs: int = 100
-    patience: int = 15
+    epochs: int = 200
+    patience: int = 20
     metric: str = "loss"
     seed: int = 0
 
