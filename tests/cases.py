@@ -1,11 +1,12 @@
 """The table of everything that is exported: one row each, for the promises of test_promises.py.
 
 A layer's row says how to build it and the shape of x: a tuple of ints, or a list of them for several inputs.
+An input that is not of real numbers, and so has no gradient, is Ids or a Mask of a shape.
 A loss's row says how to build it, the shape of the prediction, and how to draw a target.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,27 +16,57 @@ import losses
 
 
 @dataclass(frozen=True)
+class Ids:
+    """Integers from 0 to num - 1."""
+
+    num: int
+    shape: tuple[int, ...]
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        return rng.integers(self.num, size=self.shape)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Booleans, True at the start of every row of the last axis and here and there after it."""
+
+    shape: tuple[int, ...]
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        mask = rng.random(self.shape) < 0.6
+        mask[..., 0] = True
+        return mask
+
+
+def draw(rng: np.random.Generator, shape: Any, dtype: Any) -> Any:
+    if isinstance(shape, list):
+        return tuple(draw(rng, part, dtype) for part in shape)
+    return rng.standard_normal(shape).astype(dtype) if isinstance(shape, tuple) else shape.draw(rng)
+
+
+def one_of(shape: Any) -> Any:
+    """The shape with N = 1."""
+    if isinstance(shape, list):
+        return [one_of(part) for part in shape]
+    return (1, *shape[1:]) if isinstance(shape, tuple) else replace(shape, shape=(1, *shape.shape[1:]))
+
+
+@dataclass(frozen=True)
 class Case:
     id: str
     build: Callable[[], Any]
     shape: Any
     one: Any = None  # the shape of a batch of one; by default the same with N = 1
-    train_only: bool = field(default=False)
 
     def x(self, rng: np.random.Generator, shape: Any = None, dtype: Any = np.float64) -> Any:
-        shape = self.shape if shape is None else shape
-        if isinstance(shape, list):
-            return tuple(rng.standard_normal(s).astype(dtype) for s in shape)
-        return rng.standard_normal(shape).astype(dtype)
+        return draw(rng, self.shape if shape is None else shape, dtype)
 
     def batch_of_one(self) -> Any:
-        if self.one is not None:
-            return self.one
-        return [(1, *s[1:]) for s in self.shape] if isinstance(self.shape, list) else (1, *self.shape[1:])
+        return one_of(self.shape) if self.one is None else self.one
 
 
-def gamma_and_beta(layer: Any) -> Any:
-    """A normalisation whose parameters are not the ones and zeros that hide a missing factor."""
+def shaken(layer: Any) -> Any:
+    """A layer whose parameters are not the ones and zeros that hide a missing factor."""
     for i, array in enumerate(layer.params.values()):
         array += np.random.default_rng(i).uniform(-0.5, 0.5, array.shape)
     return layer
@@ -69,9 +100,9 @@ LAYERS = [
     Case("LogSoftmax over axis 1", lambda: L.LogSoftmax(axis=1), (4, 3, 5)),
     Case("Flatten", L.Flatten, (4, 3, 2, 5)),
     Case("Dropout", lambda: L.Dropout(0.4, rng=0), (6, 5)),
-    Case("BatchNorm", lambda: gamma_and_beta(L.BatchNorm(3)), (6, 3), one=(1, 3, 4)),
-    Case("BatchNorm of sequences", lambda: gamma_and_beta(L.BatchNorm(3)), (4, 3, 5)),
-    Case("BatchNorm of images", lambda: gamma_and_beta(L.BatchNorm(3)), (4, 3, 2, 5)),
+    Case("BatchNorm", lambda: shaken(L.BatchNorm(3)), (6, 3), one=(1, 3, 4)),
+    Case("BatchNorm of sequences", lambda: shaken(L.BatchNorm(3)), (4, 3, 5)),
+    Case("BatchNorm of images", lambda: shaken(L.BatchNorm(3)), (4, 3, 2, 5)),
     Case("Add", L.Add, [(4, 3)] * 3),
     Case("Mul", L.Mul, [(4, 3)] * 3),
     Case("Max", L.Max, [(4, 3)] * 3),
@@ -87,7 +118,7 @@ LAYERS = [
         lambda: L.Sequential(
             L.Branch(L.Affine(3, 5, rng=0), L.Sequential(L.Affine(3, 5, rng=1), L.Sigmoid())),
             L.Mul(),
-            L.Residual(gamma_and_beta(L.BatchNorm(5)), L.Dropout(0.3, rng=2), L.SiLU()),
+            L.Residual(shaken(L.BatchNorm(5)), L.Dropout(0.3, rng=2), L.SiLU()),
         ),
         (6, 3),
         one=(2, 3),

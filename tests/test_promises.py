@@ -36,6 +36,11 @@ def apply(f, *values):
     return f(*values)
 
 
+def real(x):
+    """Whether an input is of real numbers: ids and masks have no gradient."""
+    return x.dtype.kind == "f"
+
+
 def adjoint(y, rng):
     """A random upstream for y."""
     return apply(lambda part: rng.standard_normal(part.shape).astype(part.dtype), y)
@@ -59,7 +64,7 @@ def double(case, mode="train"):
 def pulled(layer, upstream):
     """dx and grads side by side in one tuple."""
     dx, grads = layer.backward(upstream)
-    return (*each(dx), *grads.values())
+    return (*(part for part in each(dx) if part is not None), *grads.values())
 
 
 def test_every_export_has_a_row():
@@ -93,7 +98,7 @@ def test_gradients_are_those_of_the_complex_step(case, mode, rng):
     replay = copy.deepcopy(layer)
     upstream = adjoint(layer.forward(x), rng)
     dx, grads = layer.backward(upstream)
-    direction = apply(lambda part: rng.standard_normal(part.shape), x)
+    direction = apply(lambda part: rng.standard_normal(part.shape) if real(part) else None, x)
     steps = {name: rng.standard_normal(array.shape) for name, array in layer.params.items()}
 
     def derivative(turn_x, turn_params):
@@ -103,10 +108,12 @@ def test_gradients_are_those_of_the_complex_step(case, mode, rng):
                 holder.params.update({name: array + 0j for name, array in holder.params.items()})
         for name, array in stepped.params.items():
             array += turn_params * 1e-30j * steps[name]
-        y = stepped.forward(apply(lambda part, d: part + turn_x * 1e-30j * d, x, direction))
+        y = stepped.forward(
+            apply(lambda part, d: part if d is None else part + turn_x * 1e-30j * d, x, direction)
+        )
         return sum((u * part.imag / 1e-30).sum() for u, part in zip(each(upstream), each(y), strict=True))
 
-    along_x = sum((p * d).sum() for p, d in zip(each(dx), each(direction), strict=True))
+    along_x = sum((p * d).sum() for p, d in zip(each(dx), each(direction), strict=True) if d is not None)
     np.testing.assert_allclose(along_x, derivative(1, 0), rtol=1e-11, atol=1e-13)
     along_params = sum((grads[name] * steps[name]).sum() for name in steps)
     np.testing.assert_allclose(along_params, derivative(0, 1), rtol=1e-11, atol=1e-13)
@@ -123,7 +130,8 @@ def test_dx_is_shaped_like_x_and_grads_like_params(case, rng):
     layer, x = double(case), case.x(rng)
     dx, grads = layer.backward(adjoint(layer.forward(x), rng))
     assert isinstance(dx, tuple) == isinstance(x, tuple)
-    assert [part.shape for part in each(dx)] == [part.shape for part in each(x)]
+    shapes = [part.shape if real(part) else None for part in each(x)]
+    assert [None if part is None else part.shape for part in each(dx)] == shapes
     assert list(grads) == list(layer.params)
     assert [g.shape for g in grads.values()] == [p.shape for p in layer.params.values()]
 
@@ -187,7 +195,7 @@ def test_float32_and_float64_agree(case, rng):
     x = case.x(rng, dtype=np.float32)
     single, exact = case.build(), double(case)
     y = single.forward(x)
-    close(y, exact.forward(apply(np.float64, x)), 1e-4)
+    close(y, exact.forward(apply(lambda part: np.float64(part) if real(part) else part, x)), 1e-4)
     upstream = adjoint(y, rng)
     close(pulled(single, upstream), pulled(exact, apply(np.float64, upstream)), 1e-4)
 
