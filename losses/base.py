@@ -63,8 +63,11 @@ class Loss:
             )
         return self.in_precision_of(prediction, target)
 
-    def count(self, values: Array, target: Any) -> float:
-        """What the mean divides by; target is what `read_target` made of it."""
+    def count(self, values: Array, target: Any) -> float | Array:
+        """What the mean divides by: a number, or an array of one for each value, of values' shape.
+
+        target is what `read_target` made of it.
+        """
         return values.size
 
     def forward(self, prediction: Array, target: Any) -> Any:
@@ -89,6 +92,8 @@ class Loss:
                 "leave the sum or mean to reduction"
             )
         divisor = self.count(values, target) if self.reduction == "mean" else 1
+        if isinstance(divisor, np.ndarray):
+            values, derivative, divisor = values / divisor, derivative / _beside(divisor, derivative), 1
         if self.reduction == "none":
             self.cache = derivative, prediction.dtype, values.shape, divisor
             return values.copy()  # the caller's own, even where values and derivative are one array
@@ -114,9 +119,7 @@ class Loss:
             )
         if not shape:
             return np.asarray(derivative * (upstream.item() / divisor), dtype=dtype)
-        scale = upstream / divisor
-        beside = (*shape, *[1] * (derivative.ndim - len(shape)))  # (...) -> (..., 1), beside (..., C)
-        return np.asarray(derivative * scale.reshape(beside), dtype=dtype)
+        return np.asarray(derivative * _beside(upstream / divisor, derivative), dtype=dtype)
 
     @property
     def cache(self) -> Any:
@@ -199,6 +202,11 @@ class Loss:
         return (
             f"{type(self).__name__}({', '.join(f'{name}={_text(value)}' for name, value in shown.items())})"
         )
+
+
+def _beside(factors: Array, derivative: Array) -> Array:
+    """One factor a value, with axes of 1 to broadcast over the rest: (...) -> (..., 1) beside (..., C)."""
+    return factors.reshape(*factors.shape, *[1] * (derivative.ndim - factors.ndim))
 
 
 def _text(value: Any) -> str:

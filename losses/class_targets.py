@@ -67,6 +67,21 @@ def _mend(scores: Array, target: Array) -> str:
     return "one label for each row of scores"
 
 
+def expect_distributions(loss: Loss, t: Array, otherwise: str) -> None:
+    """Refuse t (..., C) unless each row is a distribution; `otherwise` says what else it may have meant.
+
+    Raises: ValueError for a negative entry, or a row whose sum is not 1 to a thousandth.
+    """
+    loss.refuse(t < 0, "probabilities in target, none negative", t, otherwise)
+    total = t.sum(axis=-1, dtype=np.float64)
+    loss.refuse(
+        np.abs(total - 1) > 1e-3,
+        "target rows that sum to 1",
+        total,
+        f"divide each row by its sum; {otherwise}",
+    )
+
+
 class ClassTarget(NamedTuple):
     q: Array  # (..., C), how much each class's log-probability counts
     weight: float  # what the mean divides by: how much the examples count together
@@ -151,14 +166,7 @@ class ClassLoss(Loss):
                 f"got probabilities {target.shape}; leave ignore_index out"
             )
         t = self.in_precision_of(scores, target)
-        self.refuse(t < 0, "probabilities in target, none negative", t, "integer labels have no class axis")
-        total = t.sum(axis=-1, dtype=np.float64)
-        self.refuse(
-            np.abs(total - 1) > 1e-3,
-            "target rows that sum to 1",
-            total,
-            f"divide each row by its sum; integer labels would have shape {scores.shape[:-1]}",
-        )
+        expect_distributions(self, t, f"integer labels would have shape {scores.shape[:-1]}")
         return t
 
     def count(self, values: Array, target: ClassTarget) -> float:

@@ -142,6 +142,14 @@ def probabilities(*shape: int) -> Callable[[np.random.Generator], Any]:
     return draw
 
 
+def counts(*shape: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: rng.poisson(2.0, size=shape)
+
+
+def no_blanks(classes: int, *shape: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: rng.integers(1, classes, size=shape)
+
+
 WEIGHTS = np.array([0.5, 1.0, 2.0])
 
 # id, build(reduction), the shape of the prediction, the target
@@ -164,4 +172,8 @@ LOSSES = [
     ("NLL with weights", lambda **k: losses.NLL(class_weights=WEIGHTS, **k), (4, 3), labels(3, 4)),
     ("SigmoidCrossEntropy", losses.SigmoidCrossEntropy, (4, 3), labels(2, 4, 3)),
     ("MulticlassHinge", losses.MulticlassHinge, (4, 3), labels(3, 4)),
+    ("KLDivergence", losses.KLDivergence, (4, 3), probabilities(4, 3)),
+    ("KLDivergence of sequences", losses.KLDivergence, (4, 2, 3), probabilities(4, 2, 3)),
+    ("Poisson", losses.Poisson, (4, 3), counts(4, 3)),
+    ("CTC", losses.CTC, (4, 7, 5), no_blanks(5, 4, 3)),
 ]

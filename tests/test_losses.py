@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 import losses
-from losses import L1, MSE, NLL, Huber, Loss, MulticlassHinge, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from losses import (
+    CTC,
+    L1,
+    MSE,
+    NLL,
+    Huber,
+    KLDivergence,
+    Loss,
+    MulticlassHinge,
+    Poisson,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
 
 
 class LogCosh(Loss):
@@ -64,6 +76,14 @@ ROWS = {
     "Huber": (Huber(0.7), SCORES, SHARES),
     "SigmoidCrossEntropy": (SigmoidCrossEntropy(), SCORES, SHARES),
     "SigmoidCrossEntropy on booleans": (SigmoidCrossEntropy(), SCORES, SHARES > 0.3),
+    "Poisson": (Poisson(), SCORES, SHARES),
+    "Poisson on counts": (Poisson(), SCORES[0], LABELS[:4]),
+    "KLDivergence": (KLDivergence(), LOG_P, SHARES),
+    "KLDivergence of a sequence": (KLDivergence(), D3, SHARES[:3] * np.ones((2, 1, 1))),
+    "KLDivergence on one-hot": (KLDivergence(), LOG_P, np.eye(4, dtype=np.uint8)[LABELS]),
+    "KLDivergence of one example": (KLDivergence(), LOG_P[0], SHARES[0]),
+    "CTC": (CTC(), D3, np.array([[1, 3], [2, 2]])),
+    "CTC of nothing": (CTC(blank=3), D3, np.zeros((2, 0), int)),
     "MulticlassHinge": (MulticlassHinge(), SCORES, LABELS),
     "MulticlassHinge of a sequence": (MulticlassHinge(0.3), D3, np.maximum(L3, 0)),
     "LogCosh": (LogCosh(1.5), SCORES, SHARES),
@@ -89,7 +109,17 @@ every_loss = pytest.mark.parametrize(("loss", "prediction", "target"), ROWS.valu
 every_reduction = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 built_in = pytest.mark.parametrize(
     "loss",
-    [MSE(), L1(), Huber(), SigmoidCrossEntropy(), SoftmaxCrossEntropy(), NLL(), MulticlassHinge()],
+    [
+        MSE(),
+        L1(),
+        Huber(),
+        SigmoidCrossEntropy(),
+        SoftmaxCrossEntropy(),
+        NLL(),
+        MulticlassHinge(),
+        Poisson(),
+        KLDivergence(),
+    ],
     ids=repr,
 )
 
@@ -119,7 +149,7 @@ def complex_step(loss, prediction, target, upstream, h=1e-30):
 def targets_for(loss):
     """Some target that fits scores of shape (2, 3)."""
     labelled = isinstance(loss, SoftmaxCrossEntropy | NLL | MulticlassHinge)
-    return np.array([0, 2]) if labelled else np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.25]])
+    return np.array([0, 2]) if labelled else np.array([[0.0, 0.75, 0.25], [1.0, 0.0, 0.0]])
 
 
 # Promises
@@ -227,8 +257,10 @@ def test_an_upstream_of_another_shape_is_refused(loss, prediction, target):
 
 
 def test_every_exported_loss_has_a_row():
-    assert {type(loss).__name__ for loss, _, _ in ROWS.values()} >= set(losses.__all__) - {"Loss"}
-    assert all(issubclass(getattr(losses, name), Loss) for name in losses.__all__)
+    exports = [getattr(losses, name) for name in losses.__all__]
+    classes = {export for export in exports if isinstance(export, type)}  # the others decode
+    assert {type(loss) for loss, _, _ in ROWS.values()} >= classes - {Loss}
+    assert all(issubclass(kind, Loss) for kind in classes)
 
 
 # Values by hand
@@ -312,7 +344,54 @@ def test_multiclass_hinge_by_hand():
     check(MulticlassHinge(0, reduction="sum"), scores, labels, 2.0, [[-1, 1, 0], [0, 0, 0], [0, 0, 0]])
 
 
+def test_kl_divergence_by_hand():
+    ln = math.log
+    log_p = np.log([[0.5, 0.25, 0.25], [0.2, 0.4, 0.4]])
+    t = [[0.25, 0.75, 0.0], [0.2, 0.4, 0.4]]  # the second row is p itself
+    values = np.array([ln(1 / 2) / 4 + 3 * ln(3) / 4, 0.0])
+    check(KLDivergence(reduction="none"), log_p, t, values, [[-0.25, -0.75, 0], [-0.2, -0.4, -0.4]])
+    check(KLDivergence(), log_p, t, values[0] / 2, [[-0.125, -0.375, 0], [-0.1, -0.2, -0.2]])
+
+
+def test_kl_divergence_is_the_cross_entropy_without_the_entropy():
+    entropy = [-math.fsum(t * math.log(t) for t in row) for row in SHARES]
+    nll = NLL(reduction="none").forward(LOG_P, SHARES)
+    assert KLDivergence(reduction="none").forward(LOG_P, SHARES) == pytest.approx(nll - entropy, rel=1e-12)
+
+
+def test_the_mean_of_a_kl_divergence_is_over_all_rows():
+    log_p, t = np.full((2, 3, 4), -math.log(4)), np.eye(4)[np.array([[0, 1, 2], [3, 0, 1]])]
+    loss = KLDivergence()
+    assert loss.forward(log_p, t) == pytest.approx(math.log(4), rel=1e-14)
+    assert (loss.backward() == -t / 6).all()
+
+
+def test_poisson_by_hand():
+    x, ln = [0.0, math.log(2), math.log(5)], math.log  # rates 1, 2, 5
+    values = np.array([1 - 0, 2 - 3 * ln(2), 5 - 4 * ln(5)])
+    check(Poisson(reduction="none"), x, [0, 3, 4], values, [1.0, -1.0, 1.0])
+    check(Poisson(), x, [0, 3, 4], values.sum() / 3, [1 / 3, -1 / 3, 1 / 3])
+
+
 # Extremes
+
+
+def test_a_rate_near_0_and_one_near_the_largest_float_are_exact():
+    loss = Poisson(reduction="none")
+    x = np.array([-1e4, 88.5], np.float32)
+    assert loss.forward(x, np.array([3, 0])) == pytest.approx([3e4, math.exp(88.5)])
+    assert loss.backward(np.ones(2)) == pytest.approx([-3, math.exp(88.5)])
+
+
+@pytest.mark.parametrize(("dtype", "x"), [(np.float32, 89.0), (np.float64, 710.0)])
+def test_a_log_rate_whose_exp_overflows_is_refused(dtype, x):
+    with pytest.raises(
+        ValueError,
+        match=rf"x whose exp\(x\) - t x does not overflow {np.dtype(dtype)}, got {x} at index \(1,\)",
+    ):
+        Poisson().forward(np.array([0, x], dtype), np.array([1, 1]))
+    with pytest.raises(ValueError, match=r"Poisson\(\): .*the prediction is the log of the rate"):
+        Poisson().forward(np.array([0, x], dtype).astype(complex) * 10, np.array([1, 1]))
 
 
 def test_huge_logits_stay_finite_in_float32():
@@ -368,6 +447,29 @@ def test_forward_and_backward_may_be_overridden():
     assert (loss.backward(2.0) == [12, 16]).all()
 
 
+def test_a_mean_may_divide_each_value_by_its_own_number():
+    class Squares(Loss):
+        """Σ d² of each row, its mean by row length and then over rows."""
+
+        def terms(self, prediction, target):
+            d = prediction - target
+            return (d * d).sum(axis=-1), 2 * d
+
+        def count(self, values, target):
+            return np.array([2, 6])
+
+    d = np.array([[1.0, 3.0, 0.0], [3.0, 3.0, 0.0]], np.float32)
+    loss = Squares()
+    assert loss.forward(d, np.zeros((2, 3))) == 10 / 2 + 18 / 6
+    assert loss.backward(2.0).tolist() == [[2, 6, 0], [2, 2, 0]]
+    assert loss.backward().dtype == np.float32
+    loss.reduction = "sum"
+    assert loss.forward(d, np.zeros((2, 3))) == 28
+    assert (loss.backward() == 2 * d).all()
+    loss.reduction = "none"
+    assert loss.forward(d, np.zeros((2, 3))).tolist() == [10, 18]
+
+
 def test_a_loss_without_terms_says_what_is_missing():
     with pytest.raises(NotImplementedError, match=r"Loss\(\): expected a terms"):
         Loss().forward(np.ones(2), np.ones(2))
@@ -411,7 +513,9 @@ def test_an_unknown_reduction_is_refused_with_the_nearest_name(loss, name, neare
     assert loss.reduction == "mean"
 
 
-@pytest.mark.parametrize("loss", [MSE(), L1(), Huber(), SigmoidCrossEntropy()], ids=repr)
+@pytest.mark.parametrize(
+    "loss", [MSE(), L1(), Huber(), SigmoidCrossEntropy(), Poisson(), KLDivergence()], ids=repr
+)
 def test_shapes_that_would_broadcast_are_refused(loss):
     with pytest.raises(
         ValueError, match=r"prediction \(4,\) against target \(4, 1\); write target.reshape\(4,\)"
@@ -506,6 +610,22 @@ def test_a_sigmoid_target_outside_0_to_1_is_refused():
             ValueError, match=rf"expected a target in \[0, 1\], got {float(bad)} at index \(0, 1\)"
         ):
             SigmoidCrossEntropy().forward(np.zeros((1, 2)), np.array([[1, bad]]))
+
+
+def test_a_count_below_0_is_refused():
+    with pytest.raises(
+        ValueError, match=r"counts, none negative, got -1.0 at index \(0, 1\); .* not its log"
+    ):
+        Poisson().forward(np.zeros((1, 2)), np.array([[1, -1]]))
+
+
+def test_a_kl_target_that_is_no_distribution_is_refused():
+    with pytest.raises(ValueError, match=r"rows that sum to 1, got 0.75 at index \(1,\); divide each row"):
+        KLDivergence().forward(np.zeros((2, 2)), np.array([[0.5, 0.5], [0.5, 0.25]]))
+    with pytest.raises(ValueError, match=r"none negative, got -0.5 at index \(1, 0\); .* np.exp"):
+        KLDivergence().forward(np.zeros((2, 2)), np.array([[0.5, 0.5], [-0.5, 1.5]]))
+    with pytest.raises(ValueError, match="the class axis is the last"):
+        KLDivergence().forward(np.array(0.0), np.array(1.0))
 
 
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), NLL(), MulticlassHinge()], ids=repr)

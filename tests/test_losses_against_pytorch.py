@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from losses import L1, MSE, NLL, Huber, MulticlassHinge, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from losses import (
+    L1,
+    MSE,
+    NLL,
+    Huber,
+    KLDivergence,
+    MulticlassHinge,
+    Poisson,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: peers)")
 F = torch.nn.functional
@@ -101,6 +111,41 @@ def test_multiclass_hinge(seed, reduction):
         return {"mean": each.mean(), "sum": each.sum(), "none": each.reshape(labels.shape)}[reduction]
 
     agree(MulticlassHinge(margin, reduction=reduction), theirs, scores, labels, rng)
+
+
+@every_reduction
+@every_seed
+def test_poisson(seed, reduction):
+    rng = np.random.default_rng(seed)
+    shape = draw_shape(rng)
+    log_rate = rng.normal(0, 2, shape)
+    target = rng.poisson(np.exp(log_rate)) if seed % 3 else rng.uniform(0, 9, shape)
+    agree(
+        Poisson(reduction=reduction),
+        lambda x: F.poisson_nll_loss(x, like(x, target), log_input=True, full=False, reduction=reduction),
+        log_rate,
+        target,
+        rng,
+    )
+
+
+@every_reduction
+@every_seed
+def test_kl_divergence(seed, reduction):
+    rng = np.random.default_rng(seed)
+    shape = draw_shape(rng)
+    C = shape[-1]
+    log_p, t = np.log(rng.dirichlet(np.ones(C), shape[:-1])), rng.dirichlet(np.ones(C), shape[:-1])
+    if seed % 3 == 0:
+        t = np.eye(C)[rng.integers(0, C, shape[:-1])]  # zeros in the target
+
+    def theirs(x):  # element by element, or divided by the first axis alone
+        if reduction == "mean":
+            return F.kl_div(x.reshape(-1, C), like(x, t).reshape(-1, C), reduction="batchmean")
+        each = F.kl_div(x, like(x, t), reduction="none").sum(dim=-1)
+        return each if reduction == "none" else each.sum()
+
+    agree(KLDivergence(reduction=reduction), theirs, log_p, t, rng)
 
 
 def draw_classes(rng, seed):
@@ -215,6 +260,10 @@ def test_the_random_draws_reach_every_option_and_size():
         "class_weights",
         "ignore_index",
     }
+    together = {frozenset(ours) for _, _, ours, _ in draws}
+    for other in ("label_smoothing", "ignore_index"):
+        assert {"class_weights", other} in together
+    assert {"label_smoothing", "class_weights", "ignore_index"} in together
     assert {scores.ndim for scores, _, _, _ in draws} == {2, 3, 4}
     assert {scores.ndim - target.ndim for scores, target, _, _ in draws} == {0, 1}
     assert (
