@@ -47,21 +47,7 @@ class Adam(Optimizer):
     ) -> None:
         if weight_decay:
             g = g + weight_decay * p
-        m, v = slots["m"], slots["v"]
-        beta1, beta2 = betas
-        scratch = (1 - beta1) * g  # one array for all that passes
-        m *= beta1
-        m += scratch
-        np.square(g, out=scratch)
-        scratch *= 1 - beta2
-        v *= beta2
-        v += scratch
-        scale = math.sqrt(1 - beta2**self.steps)  # sqrt(v̂) = sqrt(v) / scale
-        root = np.sqrt(v, out=scratch)
-        root += eps * scale
-        step = np.divide(m, root, out=scratch)
-        step *= lr * scale / (1 - beta1**self.steps)
-        p -= step
+        adam_step(p, g, slots, self.steps, lr, betas, eps)
 
 
 class AdamW(Adam):
@@ -96,3 +82,37 @@ class AdamW(Adam):
         if weight_decay:
             p *= 1 - lr * weight_decay
         super().update(p, g, slots, lr, betas, eps, weight_decay=0.0)
+
+
+def adam_step(
+    p: Array,
+    g: Array,
+    slots: dict[str, Array],
+    t: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+) -> None:
+    """The t-th update of Adam without decay, in place."""
+    beta1, beta2 = betas
+    scratch = moments(g, slots, betas)
+    scale = math.sqrt(1 - beta2**t)  # sqrt(v̂) = sqrt(v) / scale
+    root = np.sqrt(slots["v"], out=scratch)
+    root += eps * scale
+    step = np.divide(slots["m"], root, out=scratch)
+    step *= lr * scale / (1 - beta1**t)
+    p -= step
+
+
+def moments(g: Array, slots: dict[str, Array], betas: tuple[float, float]) -> Array:
+    """Let m follow g and v follow g², in place; return one array to compute the rest of the step in."""
+    m, v = slots["m"], slots["v"]
+    beta1, beta2 = betas
+    scratch = (1 - beta1) * g
+    m *= beta1
+    m += scratch
+    np.square(g, out=scratch)
+    scratch *= 1 - beta2
+    v *= beta2
+    v += scratch
+    return scratch

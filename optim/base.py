@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .batch import Batch, batches
-from .expect import mapping, number, param_shapes, refuse, refuse_grads
+from .expect import expect_state, number, param_shapes, refuse_changed, refuse_grads
 from .groups import grouped, plain
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -24,10 +24,11 @@ class Optimizer:
 
     `params` is held by reference and looked up at each step, so the optimizer follows model.astype.
     `lr` is a number or a schedule, a callable step -> lr that starts at step 0; assign to it at any time.
-    `groups` maps name patterns to hyperparameters that differ, lr included (0 freezes); the first match wins:
+    `groups` maps name patterns to hyperparameters that differ, lr included; the first match wins:
 
         Adam(model.params, lr=1e-3, weight_decay=1e-2, groups={"*.b": {"weight_decay": 0.0}})
 
+    A group whose lr is the number 0 is frozen: its parameters and slots stay as they are, and take no time.
     `steps` counts the updates. `step` verifies names and shapes of all gradients before it changes anything,
     and never writes to them. It does not look for nan or inf, which would cost a pass over every gradient:
     that is for clip_by_norm and for the training loop.
@@ -88,15 +89,13 @@ class Optimizer:
         nothing is changed then.
         """
         if not self._fits(grads):
-            if param_shapes(self._who, self.params) != self._shapes:
-                raise ValueError(
-                    f"{self._who}: expected the parameters it was made with, got other names or shapes; "
-                    "make a new optimizer"
-                )
+            refuse_changed(self._who, self.params, self._shapes, "make a new optimizer")
             refuse_grads(self._who, grads, self._shapes)
         rates = {id(group): self._rate(self.lr if group.lr is None else group.lr) for group in self._groups}
         self.steps += 1
         for group, batch in self._batches:
+            if group.lr == 0:
+                continue  # frozen
             for p, g, slots in batch.pieces(self.params, grads):
                 self.update(p, g, slots, rates[id(group)], **group.hyper)
 
@@ -122,28 +121,10 @@ class Optimizer:
 
         Raises: ValueError that lists missing, extra and mis-shaped names; nothing is changed then.
         """
-        mapping(self._who, "state", state, "pass what state() returned")
-        own = {"steps": np.array(self.steps), **self._flat_slots()}
-        given = {name: np.asarray(array) for name, array in state.items()}
-        refuse(
-            f"{self._who}: expected a state of the same names and shapes",
-            {
-                "missing": [name for name in own if name not in given],
-                "extra": [name for name in given if name not in own],
-                "mis-shaped": [
-                    f"{name} (expected {array.shape}, got {given[name].shape})"
-                    for name, array in own.items()
-                    if name in given and given[name].shape != array.shape
-                ],
-                "no real numbers": [name for name, array in given.items() if array.dtype.kind not in "fiu"],
-            },
-            "make the optimizer as the one that was saved",
-        )
-        steps = given["steps"].item()
-        if not (steps >= 0 and steps % 1 == 0):
-            raise ValueError(f"{self._who}: expected steps to be a whole number >= 0, got {steps}")
-        self.steps = int(steps)
-        for name, array in self._flat_slots().items():
+        slots = self._flat_slots()
+        mend = "make the optimizer as the one that was saved"
+        self.steps, given = expect_state(self._who, state, slots, mend)
+        for name, array in slots.items():
             array[...] = given[name]
 
     def __repr__(self) -> str:
@@ -174,7 +155,7 @@ class Optimizer:
         if len(names) > 1:
             p = np.concatenate([self.params[name] for name in names], axis=None)
         slots = {slot: array.reshape(-1) for slot, array in self.init(p, hyper).items()}
-        return Batch(names, [self.params[name].size for name in names], slots)
+        return Batch(names, [self.params[name].size for name in names], slots, self.elementwise)
 
     def _flat_slots(self) -> dict[str, Array]:
         views = dict(view for _, batch in self._batches for view in batch.views(self.params))

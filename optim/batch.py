@@ -19,10 +19,13 @@ PIECE = 262144  # entries; above, a parameter is cut
 
 
 class Batch:
-    """Parameters of one group that are updated together, and their slots: one long array a slot."""
+    """Parameters of one group that are updated together, and their slots: one long array a slot.
 
-    def __init__(self, names: Sequence[str], sizes: Sequence[int], slots: Slots) -> None:
-        self.names, self.slots = names, slots
+    A single one is cut if it is long and the rule elementwise; a scalar comes to update as one entry, (1,).
+    """
+
+    def __init__(self, names: Sequence[str], sizes: Sequence[int], slots: Slots, elementwise: bool) -> None:
+        self.names, self.slots, self.elementwise = names, slots, elementwise
         ends = np.cumsum(sizes).tolist()
         self.cuts = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
@@ -41,11 +44,12 @@ class Batch:
             for name, cut in zip(self.names, self.cuts, strict=True):
                 params[name][...] = p[cut].reshape(params[name].shape)
             return
-        g = grads[self.names[0]].astype(first.dtype, copy=False)
-        if first.size <= PIECE or not first.flags.c_contiguous:
-            yield first, g, {slot: array.reshape(first.shape) for slot, array in self.slots.items()}
+        p = np.atleast_1d(first)  # a view; NumPy computes scalars, not arrays, from 0-d arrays
+        g = np.atleast_1d(grads[self.names[0]].astype(p.dtype, copy=False))
+        if not self.elementwise or p.size <= PIECE or not p.flags.c_contiguous:
+            yield p, g, {slot: array.reshape(p.shape) for slot, array in self.slots.items()}
             return
-        p, g = first.reshape(-1), g.reshape(-1)
+        p, g = p.reshape(-1), g.reshape(-1)
         for start in range(0, p.size, PIECE):
             cut = slice(start, start + PIECE)
             yield p[cut], g[cut], {slot: array[cut] for slot, array in self.slots.items()}

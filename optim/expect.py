@@ -29,15 +29,15 @@ def number(
     return plain
 
 
-def count(who: str, name: str, value: Any) -> int:
-    """`value` as a Python int >= 1.   Raises: TypeError for what is no whole number, ValueError below 1."""
+def count(who: str, name: str, value: Any, *, low: int = 1) -> int:
+    """`value` as a Python int >= low.   Raises: TypeError for no whole number, ValueError below low."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(
             f"{who}: expected {name} to be a whole number, got {type(value).__name__} {value!r}; "
             "round it with int(...)"
         )
-    if value < 1:
-        raise ValueError(f"{who}: expected {name} to be a whole number >= 1, got {value}")
+    if value < low:
+        raise ValueError(f"{who}: expected {name} to be a whole number >= {low}, got {value}")
     return int(value)
 
 
@@ -86,6 +86,46 @@ def param_shapes(who: str, params: Mapping[str, Any]) -> dict[str, tuple[int, ..
                 f"and {name!r}; keep one of the names, and add up their gradients"
             )
     return {name: p.shape for name, p in params.items()}
+
+
+def refuse_changed(
+    who: str, params: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], mend: str
+) -> None:
+    """Refuse params of other names or shapes than at the start.   Raises: ValueError."""
+    if param_shapes(who, params) != shapes:
+        raise ValueError(
+            f"{who}: expected the parameters it was made with, got other names or shapes; {mend}"
+        )
+
+
+def expect_state(
+    who: str, state: Mapping[str, Any], own: Mapping[str, Any], mend: str
+) -> tuple[int, dict[str, Any]]:
+    """The steps, and the arrays, of a state that has real numbers for each name in `own`, of its shape.
+
+    Raises: TypeError for what is no dict, ValueError that lists the names of each kind.
+    """
+    mapping(who, "state", state, "pass what state() returned")
+    given = {name: np.asarray(array) for name, array in state.items()}
+    shapes: dict[str, tuple[int, ...]] = {"steps": (), **{name: array.shape for name, array in own.items()}}
+    refuse(
+        f"{who}: expected a state of the same names and shapes",
+        {
+            "missing": [name for name in shapes if name not in given],
+            "extra": [name for name in given if name not in shapes],
+            "mis-shaped": [
+                f"{name} (expected {shape}, got {given[name].shape})"
+                for name, shape in shapes.items()
+                if name in given and given[name].shape != shape
+            ],
+            "no real numbers": [name for name, array in given.items() if array.dtype.kind not in "fiu"],
+        },
+        mend,
+    )
+    steps = given["steps"].item()
+    if not (steps >= 0 and steps % 1 == 0):
+        raise ValueError(f"{who}: expected steps to be a whole number >= 0, got {steps}")
+    return int(steps), given
 
 
 def refuse_grads(who: str, grads: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:

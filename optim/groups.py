@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .expect import mapping, nearest, number
+from .plateau import ReduceOnPlateau
 
 # Hyperparameters that rules have in common: none may be negative, and each stays below its bound.
-BOUNDS = {"eps": math.inf, "weight_decay": math.inf, "momentum": 1.0, "alpha": 1.0, "betas": 1.0}
+BOUNDS = {"eps": math.inf, "weight_decay": math.inf, "momentum_decay": math.inf,
+          "momentum": 1.0, "alpha": 1.0, "rho": 1.0, "betas": 1.0}  # fmt: skip
 EXAMPLE = 'write groups={"*.b": {"weight_decay": 0.0}}'
 
 
@@ -57,6 +59,11 @@ def grouped(
 
 def plain(who: str, name: str, value: Any) -> Any:
     """A hyperparameter, found in its range and free of NumPy scalars.   Raises: ValueError, TypeError."""
+    if isinstance(value, ReduceOnPlateau):
+        raise TypeError(
+            f"{who}: expected {name} to be a number or a schedule step -> lr, got {value!r}, which takes a "
+            "metric; pass plateau.lr, and set optimizer.lr = plateau(metric) after each epoch"
+        )
     if name == "lr":
         return value if callable(value) else number(who, name, value)
     if name == "betas":

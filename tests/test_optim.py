@@ -12,8 +12,22 @@ import pytest
 import optim
 from layers.base import Layer
 from layers.sequential import Sequential
-from optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp, clip_by_norm
-from optim.schedules import Constant, Cosine, Step, Warmup
+from optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSProp,
+    clip_by_norm,
+)
+from optim.schedules import Constant, Cosine, ReduceOnPlateau, Step, Warmup
 
 RULES = [
     pytest.param(SGD, {}, id="SGD"),
@@ -24,6 +38,14 @@ RULES = [
     pytest.param(Adagrad, {"weight_decay": 0.01}, id="Adagrad"),
     pytest.param(Adam, {"weight_decay": 0.01}, id="Adam"),
     pytest.param(AdamW, {}, id="AdamW"),
+    pytest.param(Adadelta, {"weight_decay": 0.01}, id="Adadelta"),
+    pytest.param(Adamax, {"weight_decay": 0.01}, id="Adamax"),
+    pytest.param(NAdam, {"weight_decay": 0.01, "momentum_decay": 0.1}, id="NAdam"),
+    pytest.param(RAdam, {"weight_decay": 0.01}, id="RAdam"),
+    pytest.param(RAdam, {"betas": (0.5, 0.9)}, id="RAdam rectified from step 6"),
+    pytest.param(Lion, {"weight_decay": 0.01}, id="Lion"),
+    pytest.param(Muon, {}, id="Muon"),
+    pytest.param(Muon, {"nesterov": False, "momentum": 0.8, "betas": (0.8, 0.9)}, id="Muon heavy ball"),
 ]
 every_rule = pytest.mark.parametrize(("rule", "options"), RULES)
 SHAPES = {"0.W": (3, 2), "0.b": (3,), "1.s": (), "2.W": (2, 3, 1, 1)}
@@ -74,6 +96,17 @@ def test_gradients_are_never_written(rule, options):
 
 
 @every_rule
+def test_a_scalar_parameter_alone_is_updated_as_one_in_company(rule, options):
+    alone, together = {"s": np.array(2.0)}, {"r": np.array(1.0), "s": np.array(2.0)}
+    single, double = rule(alone, lr=0.1, **options), rule(together, lr=0.1, **options)
+    for i in range(3):
+        single.step({"s": np.array(2.0 - i)})
+        double.step({"r": np.array(3.0), "s": np.array(2.0 - i)})
+    assert alone["s"].shape == ()
+    assert alone["s"] == together["s"] != 2.0
+
+
+@every_rule
 def test_a_parameter_that_is_a_strided_view_is_updated_through_it(rule, options):
     whole, alone = np.arange(12.0).reshape(3, 4), {"W": np.arange(12.0).reshape(3, 4)[:, ::2].copy()}
     view = rule({"W": whole[:, ::2]}, lr=0.1, **options)
@@ -104,7 +137,7 @@ def test_float32_parameters_mean_float32_arithmetic_throughout(rule, options):
     Watched.seen.clear()
     params = {"W": np.ones((2, 3), np.float32).view(Watched)}
     optimizer = rule(params, lr=lambda step: np.float64(0.1), groups={"W": {"weight_decay": 0.1}}, **options)
-    for _ in range(2):
+    for _ in range(7):
         optimizer.step({"W": np.full((2, 3), 0.5, np.float32).view(Watched)})
     assert Watched.seen == {np.dtype(np.float32)}
     assert {slot.dtype for slot in optimizer.state().values()} <= {np.dtype(np.float32), np.dtype(np.int64)}
@@ -112,7 +145,7 @@ def test_float32_parameters_mean_float32_arithmetic_throughout(rule, options):
 
 @every_rule
 def test_numpy_scalars_as_hyperparameters_change_nothing(rule, options):
-    kinds = {bool: bool, float: np.float64}
+    kinds = {bool: np.bool, float: np.float64, tuple: lambda pair: tuple(map(np.float64, pair))}
     plain, scalars = arrays(0, np.float32), arrays(0, np.float32)
     train(rule(plain, lr=0.1, **options), 3)
     train(rule(scalars, lr=np.float64(0.1), **{k: kinds[type(v)](v) for k, v in options.items()}), 3)
@@ -216,7 +249,8 @@ def test_a_quadratic_is_minimised(rule, options):
     A, c = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([1.0, -1.0])
     params = {"x": np.array([3.0, 3.0])}
     options = {**options, "weight_decay": 0.0}
-    optimizer = rule(params, lr=Cosine(2.0 if rule is Adagrad else 0.1, steps=400), **options)
+    rate = {Adagrad: 2.0, Adadelta: 20.0, Adamax: 0.5, RAdam: 0.5}.get(rule, 0.1)
+    optimizer = rule(params, lr=Cosine(rate, steps=400), **options)
     for _ in range(400):
         optimizer.step({"x": A @ (params["x"] - c)})
     np.testing.assert_allclose(params["x"], c, atol=1e-3)
@@ -228,6 +262,24 @@ def test_a_learning_rate_of_zero_changes_no_parameter(rule, options):
     before = copies(params)
     train(rule(params, lr=0.0, **options), 2)
     assert_same(params, before)
+
+
+@every_rule
+def test_a_group_with_the_learning_rate_zero_is_frozen_and_the_others_go_on(rule, options):
+    params, free = arrays(0), {name: p for name, p in arrays(0).items() if name != "0.b"}
+    before = copies(params)
+    optimizer = rule(params, lr=0.1, groups={"0.b": {"lr": 0}}, **options)
+    fresh = optimizer.state()
+    train(optimizer, 3)
+    np.testing.assert_array_equal(params["0.b"], before["0.b"])
+    state = optimizer.state()
+    assert_same({n: state[n] for n in state if ".0.b" in n}, {n: fresh[n] for n in fresh if ".0.b" in n})
+    assert optimizer.steps == 3
+
+    other = rule(free, lr=0.1, **options)
+    for i in range(3):
+        other.step({name: g for name, g in arrays(1000 + i).items() if name != "0.b"})
+    assert_same({name: params[name] for name in free}, free)
 
 
 # The first two steps by hand, from p = 1
@@ -277,6 +329,54 @@ HAND = [
         (2, 1),
         (0.65, 0.5525 - 0.4 / (4 / math.sqrt(7) + 1)),
         id="AdamW",
+    ),
+    # v = 0.75 (4) = 3, so d = 2 sqrt(0 + 1) / sqrt(3 + 1) = 1, u = 0.75;
+    # v = 0.25 (3) + 0.75 = 1.5, so d = sqrt(0.75 + 1) / sqrt(1.5 + 1)
+    pytest.param(
+        Adadelta,
+        {"lr": 0.4, "rho": 0.25, "eps": 1},
+        (2, 1),
+        (0.6, 0.6 - 0.4 * math.sqrt(0.7)),
+        id="Adadelta",
+    ),
+    # m̂ = 2 and u = 2 + 1; m̂ = 4/3 as in Adam, and u = max(0.75 (3), 1 + 1) = 9/4
+    pytest.param(
+        Adamax,
+        {"lr": 0.3, "betas": (0.5, 0.75), "eps": 1},
+        (2, 1),
+        (0.8, 0.8 - 0.4 * 4 / 9),
+        id="Adamax",
+    ),
+    # 0.96^(t momentum_decay) = 2^-t, so mu = 3/8, 7/16, 15/32, with the products 3/8, 21/128, 315/4096.
+    # m = 1 both times, v̂ as in Adam:
+    # n = (5/8) / (5/8) 2 + (7/16) / (107/128), then (9/16) / (107/128) 1 + (15/32) / (3781/4096)
+    pytest.param(
+        NAdam,
+        {"lr": 0.3, "betas": (0.5, 0.75), "eps": 1, "momentum_decay": math.log(0.5) / math.log(0.96)},
+        (2, 1),
+        (
+            1 - 0.1 * (2 + 56 / 107),
+            1 - 0.1 * (2 + 56 / 107) - 0.3 * (72 / 107 + 1920 / 3781) / (4 / math.sqrt(7) + 1),
+        ),
+        id="NAdam",
+    ),
+    # rho = 7 - 2 (3/4) / (1/4) = 1, then 7 - 4 (9/16) / (7/16) = 13/7: m̂ = 2, then 4/3, alone
+    pytest.param(RAdam, {"lr": 0.15, "betas": (0.5, 0.75)}, (2, 1), (0.7, 0.5), id="RAdam"),
+    # 1 (0.95) - 0.1; m = 0.25 (2), and 0.5 (0.5) + 0.5 (-0.4) > 0 though the gradient is not
+    pytest.param(
+        Lion,
+        {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.5},
+        (2, -0.4),
+        (0.85, 0.85 * 0.95 - 0.1),
+        id="Lion",
+    ),
+    # a vector: AdamW
+    pytest.param(
+        Muon,
+        {"lr": 0.3, "betas": (0.5, 0.75), "eps": 1, "weight_decay": 0.5},
+        (2, 1),
+        (0.65, 0.5525 - 0.4 / (4 / math.sqrt(7) + 1)),
+        id="Muon",
     ),
 ]
 
@@ -447,6 +547,12 @@ def test_groups_of_another_kind_are_refused():
         (AdamW, "lr"),
         (AdamW, "eps"),
         (AdamW, "weight_decay"),
+        *((Adadelta, name) for name in ("lr", "rho", "eps", "weight_decay")),
+        *((Adamax, name) for name in ("lr", "eps", "weight_decay")),
+        *((NAdam, name) for name in ("lr", "eps", "weight_decay", "momentum_decay")),
+        *((RAdam, name) for name in ("lr", "eps", "weight_decay")),
+        *((Lion, name) for name in ("lr", "weight_decay")),
+        *((Muon, name) for name in ("lr", "momentum", "weight_decay", "eps")),
     ],
 )
 def test_a_hyperparameter_out_of_range_is_refused_by_name(rule, name, value):
@@ -465,6 +571,13 @@ def test_a_hyperparameter_out_of_range_is_refused_by_name(rule, name, value):
         (Adam, {"betas": (0.9, 1.0)}, r"betas\[1\]"),
         (AdamW, {"betas": (-0.1, 0.999)}, r"betas\[0\]"),
         (AdamW, {"betas": (0.9, math.nan)}, r"betas\[1\]"),
+        (Adadelta, {"rho": 1.0}, "rho"),
+        (Adamax, {"betas": (0.9, 1.0)}, r"betas\[1\]"),
+        (NAdam, {"betas": (1.0, 0.999)}, r"betas\[0\]"),
+        (RAdam, {"betas": (0.9, 1.0)}, r"betas\[1\]"),
+        (Lion, {"betas": (1.0, 0.99)}, r"betas\[0\]"),
+        (Muon, {"momentum": 1.0}, "momentum"),
+        (Muon, {"betas": (0.9, 1.0)}, r"betas\[1\]"),
     ],
 )
 def test_a_decay_of_one_or_more_is_refused_by_name(rule, options, name):
@@ -710,6 +823,18 @@ def test_a_rule_without_update_says_what_to_define():
         (Adagrad(arrays(0), 0.1), "Adagrad(lr=0.1, eps=1e-10, weight_decay=0.0)"),
         (Adam(arrays(0)), "Adam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)"),
         (AdamW(arrays(0)), "AdamW(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)"),
+        (Adadelta(arrays(0)), "Adadelta(lr=1.0, rho=0.9, eps=1e-06, weight_decay=0.0)"),
+        (Adamax(arrays(0)), "Adamax(lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)"),
+        (
+            NAdam(arrays(0)),
+            "NAdam(lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, momentum_decay=0.004)",
+        ),
+        (RAdam(arrays(0)), "RAdam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)"),
+        (Lion(arrays(0)), "Lion(lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0)"),
+        (
+            Muon(arrays(0)),
+            "Muon(lr=0.001, momentum=0.95, nesterov=True, weight_decay=0.1, betas=(0.9, 0.999), eps=1e-08)",
+        ),
         (
             Adagrad(arrays(0), Constant(0.1), groups={"*.b": {"lr": 0.2}}),
             "Adagrad(lr=Constant(lr=0.1), eps=1e-10, weight_decay=0.0, groups={'*.b': {'lr': 0.2}})",
@@ -821,3 +946,16 @@ def test_gradients_that_cannot_be_scaled_in_place_are_refused_by_name(value, kin
 def test_clipping_what_is_no_dict_is_refused():
     with pytest.raises(TypeError, match="clip_by_norm: expected grads to be a dict, got tuple"):
         clip_by_norm((None, {"W": np.ones(2)}), 1.0)
+
+
+def test_a_plateau_is_no_schedule_and_says_how_it_is_used():
+    plateau = ReduceOnPlateau(0.1)
+    with pytest.raises(TypeError, match=r"SGD: expected lr to be .*which takes a metric; pass plateau\.lr"):
+        SGD(arrays(0), plateau)
+    with pytest.raises(TypeError, match="which takes a metric"):
+        SGD(arrays(0), 0.1, groups={"*.b": {"lr": plateau}})
+    optimizer = SGD(arrays(0), plateau.lr)
+    with pytest.raises(TypeError, match="which takes a metric"):
+        optimizer.lr = plateau
+    optimizer.lr = plateau(3.0)
+    assert optimizer.lr == 0.1

@@ -27,6 +27,15 @@ RULES = [
     ("Adam", {"lr": 0.05, "betas": (0.0, 0.9), "weight_decay": 0.1}),
     ("AdamW", {}),
     ("AdamW", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.2}),
+    ("Adadelta", {"lr": 1.0}),
+    ("Adadelta", {"lr": 3.0, "rho": 0.8, "eps": 1e-3, "weight_decay": 0.05}),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.05}),
+    ("NAdam", {}),
+    ("NAdam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.05, "momentum_decay": 0.5}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.05}),
+    ("RAdam", {"lr": 0.05, "betas": (0.9, 0.5)}),
 ]
 every_rule = pytest.mark.parametrize(("name", "options"), RULES, ids=lambda value: str(value))
 
@@ -37,6 +46,15 @@ def quiet_torch():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"torch(\.|$)")
         yield
+
+
+@pytest.fixture
+def float64_scalars():
+    """PyTorch keeps NAdam's product of mu in its default dtype, which is float32."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 def theirs(name):
@@ -51,19 +69,19 @@ def tensors(named):
     return {name: torch.tensor(array, requires_grad=True) for name, array in named.items()}
 
 
-def walk(optimizer, params, peer, peers, dtype, steps=25, after=lambda: None):
+def walk(optimizer, params, peer, peers, dtype, steps=25, after=lambda: None, draw=numbers, tolerance=None):
     """Both take the same steps along the same random gradients, of which one is zero now and then."""
     rng = np.random.default_rng(1)
     for step in range(steps):
-        grads = numbers(rng, dtype)
+        grads = draw(rng, dtype)
         if step % 5 == 0:
-            grads["0.b"] *= 0
+            grads[list(grads)[1]] *= 0
         optimizer.step(grads)
         for name, tensor in peers.items():
             tensor.grad = torch.tensor(grads[name])
         peer.step()
         after()
-    tolerance = 1e-9 if dtype == np.float64 else 1e-4
+    tolerance = tolerance or (1e-9 if dtype == np.float64 else 1e-4)
     for name, tensor in peers.items():
         expected = tensor.detach().numpy()
         assert params[name].dtype == dtype
@@ -72,6 +90,7 @@ def walk(optimizer, params, peer, peers, dtype, steps=25, after=lambda: None):
 
 @every_rule
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.usefixtures("float64_scalars")
 def test_25_steps_are_those_of_pytorch(name, options, dtype):
     params = numbers(np.random.default_rng(0), dtype)
     peers = tensors(params)
@@ -79,12 +98,84 @@ def test_25_steps_are_those_of_pytorch(name, options, dtype):
     walk(optimizer, params, theirs(name)(peers.values(), **{"lr": 1e-3, **options}), peers, dtype)
 
 
-@pytest.mark.parametrize("name", ["SGD", "RMSProp", "Adagrad", "Adam", "AdamW"])
-def test_default_hyperparameters_are_those_of_pytorch(name):
-    ours = getattr(optim, name)({"p": np.ones(1)}, lr=0.1)
-    group = theirs(name)([torch.ones(1)], lr=0.1).param_groups[0]
+def matrices(rng, dtype):
+    shapes = {"wide": (3, 7), "tall": (7, 3), "square": (4, 4), "row": (1, 5)}
+    return {name: np.asarray(rng.standard_normal(shape), dtype=dtype) for name, shape in shapes.items()}
+
+
+has_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch has Muon from 2.9 on")
+MUON = pytest.mark.parametrize(
+    "options",
+    [{}, {"momentum": 0.8, "nesterov": False, "weight_decay": 0.3}, {"momentum": 0.0, "weight_decay": 0.0}],
+    ids=str,
+)
+
+
+@MUON
+@has_muon
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+def test_25_steps_of_muon_are_those_of_pytorch_without_its_rounding(options, dtype, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", lambda tensor: tensor.clone())
+    params = matrices(np.random.default_rng(0), dtype)
+    peers = tensors(params)
+    optimizer = optim.Muon(params, lr=0.02, **options)
+    walk(optimizer, params, torch.optim.Muon(peers.values(), lr=0.02, **options), peers, dtype, draw=matrices)
+
+
+@MUON
+@has_muon
+def test_25_steps_of_muon_are_about_those_of_pytorch_with_its_rounding(options):
+    params = matrices(np.random.default_rng(0), np.float32)
+    peers = tensors(params)
+    optimizer = optim.Muon(params, lr=0.02, **options)
+    peer = torch.optim.Muon(peers.values(), lr=0.02, **options)
+    walk(optimizer, params, peer, peers, np.float32, draw=matrices, tolerance=2e-2)
+
+
+DEFAULTS = [
+    ("SGD", "lr"), ("RMSProp", "lr"), ("Adagrad", "lr"), ("Adam", ""), ("AdamW", ""), ("Adadelta", ""),
+    ("Adamax", ""), ("NAdam", ""), ("RAdam", ""),
+    pytest.param("Muon", "betas eps", marks=has_muon),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "own"), DEFAULTS)
+def test_default_hyperparameters_are_those_of_pytorch(name, own):
+    ours = getattr(optim, name)({"p": np.ones(1)}, **({"lr": 0.1} if own == "lr" else {}))
+    group = theirs(name)([torch.ones(1, 1)]).param_groups[0]
     shown = eval(repr(ours).replace(name, "dict", 1))
-    assert shown == {key: group[key] for key in shown}
+    assert shown.keys() >= set(own.split())
+    shared = shown.keys() - own.split()
+    assert {key: shown[key] for key in shared} == {key: group[key] for key in shared}
+
+
+def test_every_exported_rule_but_lion_and_muon_has_a_row():
+    rules = {name for name in optim.__all__ if isinstance(getattr(optim, name), type)} - {"Optimizer", "EMA"}
+    assert {name for name, _ in RULES} == rules - {"Lion", "Muon"}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+def test_averages_of_the_weights_are_those_of_pytorch(dtype):
+    # AveragedModel's first update copies; EMA is that copy from the start, so it has one update fewer
+    params = numbers(np.random.default_rng(0), dtype)
+    model = torch.nn.ParameterList(tensors(params).values())
+    peer = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    )
+    ema = optim.EMA(params, decay=0.9)
+    peer.update_parameters(model)
+    rng = np.random.default_rng(1)
+    for _ in range(25):
+        for (name, change), tensor in zip(numbers(rng, dtype).items(), model, strict=True):
+            params[name] += change
+            tensor.data.copy_(torch.tensor(params[name]))
+        ema.update()
+        peer.update_parameters(model)
+    assert peer.n_averaged == ema.steps + 1
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    for name, tensor in zip(params, peer.module, strict=True):
+        expected = tensor.detach().numpy()
+        np.testing.assert_allclose(ema.average[name], expected, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
 def test_groups_are_pytorchs_parameter_groups():
