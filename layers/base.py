@@ -102,6 +102,12 @@ class Layer:
         for name, array in own.items():
             array[...] = state[name]
 
+    def summary(self, x_shape: Any) -> None:
+        """Print a line for each layer: output shape, parameters, cached megabytes (see summary.py)."""
+        from .summary import summary  # here, as it knows containers, which know this file
+
+        print(summary(self, x_shape))
+
     def expect(self, what: str, array: Any, *shape: int | str | EllipsisType) -> None:
         """Refuse an array of another shape. In `shape` a word stands for any size, ... for any axes.
 

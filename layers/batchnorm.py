@@ -8,6 +8,8 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
+from .sizes import per_axis
+from .standardise import epsilon
 
 
 class BatchNorm(Layer):
@@ -35,7 +37,10 @@ class BatchNorm(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        self.momentum, self.eps = float(momentum), float(eps)
+        per_axis("BatchNorm", "features", features, 1)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"BatchNorm: expected momentum in [0, 1], got {momentum}; 0.1 is usual")
+        self.momentum, self.eps = float(momentum), epsilon("BatchNorm", eps)
         self.params = {"gamma": start(init, (features,), rng, dtype), "beta": np.zeros(features, dtype)}
         self.buffers = {"running_mean": np.zeros(features, dtype), "running_var": np.ones(features, dtype)}
 
@@ -53,11 +58,18 @@ class BatchNorm(Layer):
                 )
             mean = x.mean(axis=axes)
             centred = x - mean.reshape(channel)
+            rest = centred.mean(axis=axes)  # what rounding left of a mean far from 0
+            mean, centred = mean + rest, centred - rest.reshape(channel)
             var = (centred * centred).mean(axis=axes)
             self._remember(mean, var * (n / (n - 1)))
         else:
             mean, var = self.buffers["running_mean"], self.buffers["running_var"]
             centred = x - mean.reshape(channel)
+        if not (var + self.eps).all():
+            raise ValueError(
+                f"{self.label}: expected something to divide by, got a variance of 0 and eps={self.eps}; "
+                "use eps=1e-5"
+            )
         inverse_std = (1 / np.sqrt(var + self.eps)).reshape(channel)
         x_hat = centred * inverse_std
         self.cache = x_hat, inverse_std, axes, self.training

@@ -6,7 +6,8 @@ from functools import reduce
 from typing import Any
 
 from .base import Array, Grads, Layer
-from .container import Container, Numbered
+from .container import Container
+from .numbered import Numbered
 from .sequential import Sequential
 
 
@@ -43,7 +44,7 @@ class Branch(Numbered):
     def backward(self, upstream: tuple[Any, ...]) -> tuple[Any, Grads]:
         self.expect_tuple("upstream", upstream, len(self.layers))
         pulled = [self.backward_child(*pair) for pair in zip(self.children, upstream, strict=True)]
-        dx = reduce(_add, (dx for dx, _ in pulled))
+        dx = reduce(add_adjoints, (dx for dx, _ in pulled))
         return dx, {name: grad for _, grads in pulled for name, grad in grads.items()}
 
 
@@ -61,10 +62,10 @@ class Parallel(Numbered):
         return dx, {name: grad for _, grads in pulled for name, grad in grads.items()}
 
 
-def _add(a: Any, b: Any) -> Any:
+def add_adjoints(a: Any, b: Any) -> Any:
     """The sum of two adjoints of one value, unknown (None) where either is."""
     if a is None or b is None:
         return None
     if isinstance(a, tuple):
-        return tuple(_add(p, q) for p, q in zip(a, b, strict=True))
+        return tuple(add_adjoints(p, q) for p, q in zip(a, b, strict=True))
     return a + b

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
 from textwrap import indent
 from typing import Any, Self
 
@@ -29,13 +31,16 @@ class Container(Layer):
     Its params, buffers and grads are theirs under dotted names ("0.W", "2.main.0.b"), the same array objects.
     `training` and `input_grad` are handed on. An error inside a child says where.
     A subclass writes forward and backward with forward_child and backward_child.
+    `freeze` turns parameters into buffers: still used and saved, no longer trained.
 
     Raises: ValueError for one layer object in two places, whose one cache would be overwritten.
     """
 
+    frozen: set[str]  # dotted names of parameters that are not trained
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         container = super().__new__(cls)
-        container.__dict__.update(params=Shared(), buffers=Shared())
+        container.__dict__.update(params=Shared(), buffers=Shared(), frozen=set())
         return container
 
     @property
@@ -80,10 +85,19 @@ class Container(Layer):
         except Exception as error:
             error.add_note(f"in layer {name}, {layer.label}")
             raise
-        named = {f"{name}.{key}": grad for key, grad in grads.items()}
-        held = zip(named, (params[key] for key in grads), strict=True)
+        held = {f"{name}.{key}": params[key] for key in grads if self.trains(f"{name}.{key}")}
         self.__dict__["params"].update(held)  # an optimizer holds this dict; a child's astype must reach it
-        return dx, named
+        named = ((f"{name}.{key}", grad) for key, grad in grads.items())
+        return dx, {key: grad for key, grad in named if key not in self.frozen}
+
+    def expect_layer(self, place: str, layer: Any, mend: str) -> None:
+        """Refuse what is no layer.   Raises: TypeError."""
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(
+                f"{self.label}: expected a layer at {place}, got the class {layer.__name__}; call it"
+            )
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{self.label}: expected a layer at {place}, got {type(layer).__name__}; {mend}")
 
     def refuse_repeats(self, children: dict[str, Layer]) -> None:
         """Refuse a layer object that stands in two places, at any depth."""
@@ -96,18 +110,55 @@ class Container(Layer):
                 )
             places[id(layer)] = place
 
-    def _gather(self, kind: str) -> dict[str, Array]:
-        shared: dict[str, Array] = self.__dict__[kind]  # one dict for life: an optimizer may hold it
-        shared.update(
-            (f"{child}.{name}", array)
+    def freeze(self, *patterns: str) -> None:
+        """Take the parameters whose names match out of training: from `params` to `buffers`.
+
+            model.freeze("0.*", "*.gamma")       # then make the optimizer, which takes what is left
+
+        A frozen BatchNorm still uses its batch's statistics until it is put into evaluation mode itself.
+        Raises: ValueError for a pattern that matches no parameter.
+        """
+        self.frozen |= self._matching(patterns, list(self.params))
+        _ = self.params  # an optimizer that holds it finds out
+
+    def unfreeze(self, *patterns: str) -> None:
+        """Give frozen parameters whose names match back to training.   Raises: ValueError as `freeze`."""
+        self.frozen -= self._matching(patterns, sorted(self.frozen))
+
+    def trains(self, name: str) -> bool:
+        """Whether a child's parameter, by its dotted name, is one of the container's."""
+        return name not in self.frozen
+
+    @staticmethod
+    def _matching(patterns: tuple[str, ...], names: list[str]) -> set[str]:
+        matches = {pattern: {name for name in names if fnmatchcase(name, pattern)} for pattern in patterns}
+        for pattern, matched in matches.items():
+            if not matched:
+                raise ValueError(
+                    f"freeze: expected a pattern that matches parameters, got {pattern!r}; "
+                    + (nearest(pattern, names) if names else "there are none left")
+                )
+        return set().union(*matches.values())
+
+    def _collect(self, kind: str) -> dict[str, Array]:
+        """The children's arrays under dotted names."""
+        return {
+            f"{child}.{name}": array
             for child, layer in self.children.items()
             for name, array in getattr(layer, kind).items()
-        )
+        }
+
+    def _show(self, kind: str, arrays: dict[str, Array]) -> dict[str, Array]:
+        shared: Shared = self.__dict__[kind]  # one dict for life: an optimizer may hold it
+        if list(shared) != list(arrays):  # else it stays as it is for those who iterate over it
+            shared.clear()
+        shared.update(arrays)
         return shared
 
     @property
     def params(self) -> dict[str, Array]:
-        return self._gather("params")
+        params = self._collect("params")
+        return self._show("params", {name: array for name, array in params.items() if self.trains(name)})
 
     @params.setter
     def params(self, value: dict[str, Array]) -> None:
@@ -115,7 +166,8 @@ class Container(Layer):
 
     @property
     def buffers(self) -> dict[str, Array]:
-        return self._gather("buffers")
+        frozen = {name: array for name, array in self._collect("params").items() if name in self.frozen}
+        return self._show("buffers", self._collect("buffers") | frozen)
 
     @buffers.setter
     def buffers(self, value: dict[str, Array]) -> None:
@@ -156,8 +208,7 @@ class Container(Layer):
     def astype(self, dtype: Any) -> Self:
         for layer in self.children.values():
             layer.astype(dtype)
-        self._gather("params")
-        self._gather("buffers")
+        _ = self.params, self.buffers  # whoever holds these dicts finds the new arrays there
         return self
 
     @property
@@ -169,37 +220,24 @@ class Container(Layer):
         return f"{type(self).__name__}({indent(lines, '  ')}{lines and chr(10)})"
 
 
-class Numbered(Container):
-    """A container of layers in a row, named "0", "1", ... in `children`.
-
-    Raises: TypeError for what is no layer.
-    """
-
-    def __init__(self, *layers: Layer) -> None:
-        for i, layer in enumerate(layers):
-            if isinstance(layer, type) and issubclass(layer, Layer):
-                raise TypeError(
-                    f"{self.label}: expected a layer at {i}, got the class {layer.__name__}; call it"
-                )
-            if not isinstance(layer, Layer):
-                raise TypeError(
-                    f"{self.label}: expected a layer at {i}, got {type(layer).__name__}; "
-                    f"write {self.label}(layer, layer, ...)"
-                )
-        self.layers = layers
-        self._children = {str(i): layer for i, layer in enumerate(layers)}
-        self.refuse_repeats(self._children)
-
-    @property
-    def children(self) -> dict[str, Layer]:
-        return self._children
-
-
 def _walk(children: dict[str, Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
     for name, layer in children.items():
         yield prefix + name, layer
         if isinstance(layer, Container):
             yield from _walk(layer.children, f"{prefix}{name}.")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A mend for a name that is none of `names`."""
+
+    def likeness(other: str) -> tuple[float, float]:
+        return _ratio(name.lower(), other.lower()), _ratio(name, other)
+
+    return f"did you mean {max(names, key=likeness)!r}?"
+
+
+def _ratio(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b).ratio()
 
 
 def _kinds(returned: Any) -> str:

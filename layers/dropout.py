@@ -18,17 +18,17 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: expected p, the chance of zeroing, in [0, 1], got {p}")
+            raise ValueError(f"{type(self).__name__}: expected p, the chance of zeroing, in [0, 1], got {p}")
         self.p = float(p)
         self.scale = 1 / (1 - self.p) if p < 1 else 0.0
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: Array) -> Array:
-        self.expect("x", x, ...)
+        shape = self._keep_shape(x)
         if not self.training:
             self.cache = x.shape, None
             return x
-        keep = self.rng.random(x.shape, dtype=np.float32) >= self.p
+        keep = self.rng.random(shape, dtype=np.float32) >= self.p
         self.cache = x.shape, keep
         return keep * x * self.scale
 
@@ -37,5 +37,26 @@ class Dropout(Layer):
         self.expect("upstream", upstream, *shape)
         return (upstream if keep is None else keep * upstream * self.scale), {}
 
+    def _keep_shape(self, x: Array) -> tuple[int, ...]:
+        """One keep for each unit."""
+        self.expect("x", x, ...)
+        shape: tuple[int, ...] = x.shape
+        return shape
+
     def __repr__(self) -> str:
-        return f"Dropout({self.p})"
+        return f"{type(self).__name__}({self.p})"
+
+
+class Dropout2D(Dropout):
+    """y = keep * x / (1 - p), one keep for each channel of each example;   y = x in evaluation mode
+
+    Neighbouring pixels say nearly the same, so that dropping them one by one would take little away.
+
+    Shapes: x and y alike, (N, C, H, W), or (N, C, L), or with more spatial axes.
+    Raises: ValueError for p outside [0, 1].
+    Source: Tompson et al. 2015, section 3.2 (SpatialDropout)
+    """
+
+    def _keep_shape(self, x: Array) -> tuple[int, ...]:
+        self.expect("x", x, "N", "C", "L", ...)
+        return (*x.shape[:2], *[1] * (x.ndim - 2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Grads, Layer
-from .container import Numbered
+from .numbered import Numbered
 
 
 class Sequential(Numbered):

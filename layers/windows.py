@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from .base import Array, Layer
-
-Sizes = tuple[int, ...]
-PerAxis = int | tuple[int, ...]  # one number for all spatial axes, or one for each
-
-
-def per_axis(who: str, what: str, value: PerAxis, axes: int, low: int = 1) -> Sizes:
-    """`value` for each spatial axis: a pair for images.   Raises: TypeError, ValueError below `low`."""
-    try:
-        sizes = tuple(map(operator.index, value if isinstance(value, tuple | list) else (value,) * axes))
-    except TypeError:
-        sizes = ()
-    if len(sizes) != axes:
-        wanted = "an integer" if axes == 1 else f"an integer or {axes} of them"
-        raise TypeError(f"{who}: expected {what} to be {wanted}, got {value!r}")
-    if min(sizes) < low:
-        raise ValueError(f"{who}: expected {what} >= {low}, got {value!r}")
-    return sizes
+from .sizes import Sizes
 
 
 def outputs(
@@ -87,8 +69,3 @@ def overlap_add(w: Array, sizes: Sizes, stride: Sizes, dilation: Sizes) -> Array
         ]
         total[:, :, *reached] += taps[tap]
     return total
-
-
-def shown(**options: Any) -> str:
-    """How repr shows options that are not the usual ones: ", stride=2, padding=1"."""
-    return "".join(f", {name}={value}" for name, value in options.items())

@@ -76,6 +76,16 @@ def tanh_slope(x: Any) -> Any:
     return 1 - np.tanh(x) ** 2
 
 
+def graph() -> Any:
+    """h = x Wᵀ + b, y = (tanh(h) * s) beside h: two inputs, and h used twice."""
+    graph = L.Graph(inputs=("x", "s"), output="y")
+    graph.add("h", L.Affine(3, 5, rng=0), "x")
+    graph.add("t", L.Tanh(), "h")
+    graph.add("m", L.Mul(), "t", "s")
+    graph.add("y", L.Concat(), "m", "h")
+    return graph
+
+
 LAYERS = [
     Case("Affine", lambda: L.Affine(3, 5, rng=0), (4, 3)),
     Case("Affine without bias", lambda: L.Affine(3, 5, bias=False, rng=0), (4, 3)),
@@ -99,10 +109,128 @@ LAYERS = [
     Case("LogSoftmax", L.LogSoftmax, (4, 3)),
     Case("LogSoftmax over axis 1", lambda: L.LogSoftmax(axis=1), (4, 3, 5)),
     Case("Flatten", L.Flatten, (4, 3, 2, 5)),
+    Case("Reshape", lambda: L.Reshape(5, -1), (4, 3, 2, 5)),
+    Case("Permute", lambda: L.Permute(0, 3, 1, 2), (4, 3, 2, 5)),
+    Case("Conv1D", lambda: L.Conv1D(2, 3, 4, stride=3, padding=2, rng=0), (4, 2, 7)),
+    Case("Conv1D in groups", lambda: L.Conv1D(4, 6, 2, dilation=3, groups=2, bias=False, rng=0), (2, 4, 5)),
+    Case("Conv2D", lambda: L.Conv2D(2, 3, (3, 2), rng=0), (2, 2, 4, 5)),
+    Case("Conv2D in strides", lambda: L.Conv2D(2, 3, 2, stride=(2, 3), padding=(1, 2), rng=0), (2, 2, 5, 4)),
+    Case("Conv2D in groups", lambda: L.Conv2D(4, 6, (1, 3), padding=1, groups=2, rng=0), (2, 4, 3, 2)),
+    Case("Conv2D by channel", lambda: L.Conv2D(3, 6, (2, 3), groups=3, bias=False, rng=0), (2, 3, 4, 5)),
+    Case("Conv2D with gaps", lambda: L.Conv2D(1, 2, (2, 3), stride=2, dilation=(3, 2), rng=0), (2, 1, 7, 6)),
+    Case("ConvTranspose1D", lambda: L.ConvTranspose1D(2, 3, 4, stride=3, padding=2, rng=0), (4, 2, 5)),
+    Case(
+        "ConvTranspose1D with gaps",
+        lambda: L.ConvTranspose1D(4, 6, 2, dilation=3, output_padding=2, groups=2, bias=False, rng=0),
+        (2, 4, 3),
+    ),
+    Case("ConvTranspose2D", lambda: L.ConvTranspose2D(2, 3, (3, 2), rng=0), (2, 2, 3, 4)),
+    Case(
+        "ConvTranspose2D in strides",
+        lambda: L.ConvTranspose2D(2, 3, 2, stride=(2, 3), padding=(1, 0), output_padding=(1, 2), rng=0),
+        (2, 2, 4, 3),
+    ),
+    Case(
+        "ConvTranspose2D by channel",
+        lambda: L.ConvTranspose2D(3, 6, (2, 3), groups=3, bias=False, rng=0),
+        (2, 3, 3, 2),
+    ),
+    Case("MaxPool1D", lambda: L.MaxPool1D(2), (4, 3, 7)),
+    Case("MaxPool1D overlapping", lambda: L.MaxPool1D(5, stride=2, padding=2), (4, 3, 8)),
+    Case("MaxPool2D", lambda: L.MaxPool2D(2), (2, 3, 5, 7)),
+    Case("MaxPool2D overlapping", lambda: L.MaxPool2D((3, 2), stride=(2, 1), padding=1), (2, 3, 6, 4)),
+    Case("MaxPool2D with gaps", lambda: L.MaxPool2D((2, 1), stride=(3, 2)), (2, 3, 7, 4)),
+    Case("AvgPool1D", lambda: L.AvgPool1D(2), (4, 3, 7)),
+    Case("AvgPool1D overlapping", lambda: L.AvgPool1D(5, stride=2, padding=2), (4, 3, 8)),
+    Case("AvgPool2D", lambda: L.AvgPool2D(2), (2, 3, 5, 7)),
+    Case("AvgPool2D overlapping", lambda: L.AvgPool2D((3, 2), stride=(2, 1), padding=1), (2, 3, 6, 4)),
+    Case("GlobalAvgPool", L.GlobalAvgPool, (4, 3, 2, 5)),
+    Case("GlobalAvgPool of sequences", L.GlobalAvgPool, (4, 3, 5)),
+    Case("ZeroPad2D", lambda: L.ZeroPad2D((1, 0, 2, 3)), (2, 3, 4, 5)),
+    Case("Upsample2D", lambda: L.Upsample2D((2, 3)), (2, 3, 4, 5)),
     Case("Dropout", lambda: L.Dropout(0.4, rng=0), (6, 5)),
+    Case("Dropout2D", lambda: L.Dropout2D(0.4, rng=0), (4, 3, 2, 5)),
+    Case("Dropout2D of sequences", lambda: L.Dropout2D(0.4, rng=0), (4, 3, 5)),
     Case("BatchNorm", lambda: shaken(L.BatchNorm(3)), (6, 3), one=(1, 3, 4)),
     Case("BatchNorm of sequences", lambda: shaken(L.BatchNorm(3)), (4, 3, 5)),
     Case("BatchNorm of images", lambda: shaken(L.BatchNorm(3)), (4, 3, 2, 5)),
+    Case("LayerNorm", lambda: shaken(L.LayerNorm(5)), (4, 5)),
+    Case("LayerNorm over time", lambda: shaken(L.LayerNorm(5)), (4, 2, 5)),
+    Case("LayerNorm of images", lambda: shaken(L.LayerNorm((3, 2, 5))), (4, 3, 2, 5)),
+    Case("GroupNorm", lambda: shaken(L.GroupNorm(2, 6)), (4, 6)),
+    Case("GroupNorm of sequences", lambda: shaken(L.GroupNorm(3, 6)), (4, 6, 5)),
+    Case("GroupNorm of images", lambda: shaken(L.GroupNorm(2, 6)), (3, 6, 2, 5)),
+    Case("InstanceNorm", lambda: L.InstanceNorm(3), (4, 3, 5)),
+    Case("InstanceNorm of images", lambda: shaken(L.InstanceNorm(3, affine=True)), (4, 3, 2, 5)),
+    Case("RMSNorm", lambda: shaken(L.RMSNorm(5)), (4, 5)),
+    Case("RMSNorm over time", lambda: shaken(L.RMSNorm(5)), (4, 2, 5)),
+    Case("RMSNorm of images", lambda: shaken(L.RMSNorm((2, 5))), (4, 3, 2, 5)),
+    Case("Embedding", lambda: L.Embedding(3, 5, rng=0), Ids(3, (7,))),
+    Case("Embedding over time", lambda: L.Embedding(4, 5, rng=0), Ids(4, (3, 2))),
+    Case("ScaledDotProductAttention", L.ScaledDotProductAttention, [(2, 3, 4), (2, 5, 4), (2, 5, 6)]),
+    Case(
+        "ScaledDotProductAttention with a mask",
+        L.ScaledDotProductAttention,
+        [(2, 3, 4), (2, 5, 4), (2, 5, 6), Mask((2, 3, 5))],
+    ),
+    Case(
+        "ScaledDotProductAttention, causal",
+        lambda: L.ScaledDotProductAttention(causal=True),
+        [(2, 5, 4), (2, 3, 4), (2, 3, 1)],
+    ),
+    Case(
+        "ScaledDotProductAttention of heads",
+        lambda: L.ScaledDotProductAttention(causal=True),
+        [(2, 3, 4, 5), (2, 3, 6, 5), (2, 3, 6, 2), Mask((2, 1, 4, 6))],
+    ),
+    Case("MultiHeadAttention", lambda: shaken(L.MultiHeadAttention(6, 3, rng=0)), (2, 5, 6)),
+    Case(
+        "MultiHeadAttention with a mask",
+        lambda: shaken(L.MultiHeadAttention(6, 2, causal=True, rng=0)),
+        [(2, 5, 6), Mask((2, 5, 5))],
+    ),
+    Case(
+        "MultiHeadAttention to others",
+        lambda: L.MultiHeadAttention(6, 2, bias=False, rng=0),
+        [(2, 3, 6), (2, 5, 6), (2, 5, 6)],
+    ),
+    Case(
+        "MultiHeadAttention to others with padding",
+        lambda: shaken(L.MultiHeadAttention(6, 2, rng=0)),
+        [(2, 3, 6), (2, 5, 6), (2, 5, 6), Mask((2, 1, 5))],
+    ),
+    Case("PositionalEncoding", lambda: L.PositionalEncoding(7, 5), (3, 4, 5)),
+    Case(
+        "PositionalEncoding, learned",
+        lambda: L.PositionalEncoding(7, 5, learned=True, init="xavier_normal", rng=0),
+        (3, 4, 5),
+    ),
+    Case("TransformerBlock", lambda: shaken(L.TransformerBlock(6, 3, 7, causal=True, rng=0)), (2, 5, 6)),
+    Case(
+        "TransformerBlock with a mask",
+        lambda: shaken(L.TransformerBlock(6, 2, 4, rng=0)),
+        [(2, 5, 6), Mask((2, 5, 5))],
+    ),
+    Case("RNN", lambda: shaken(L.RNN(5, 2, rng=0)), (3, 4, 5)),
+    Case("RNN from a state", lambda: shaken(L.RNN(5, 2, nonlinearity="relu", rng=0)), [(3, 4, 5), (3, 2)]),
+    Case("RNN with a mask", lambda: L.RNN(5, 2, bias=False, rng=0), [(3, 4, 5), Mask((3, 4))]),
+    Case("LSTM", lambda: shaken(L.LSTM(5, 2, rng=0)), (3, 4, 5)),
+    Case("LSTM from a state", lambda: L.LSTM(5, 2, bias=False, rng=0), [(3, 4, 5), (3, 2), (3, 2)]),
+    Case("LSTM with a mask", lambda: L.LSTM(5, 2, rng=0), [(3, 4, 5), (3, 2), (3, 2), Mask((3, 4))]),
+    Case("GRU", lambda: shaken(L.GRU(5, 2, rng=0)), (3, 4, 5)),
+    Case("GRU from a state", lambda: L.GRU(5, 2, bias=False, rng=0), [(3, 4, 5), (3, 2)]),
+    Case("GRU with a mask", lambda: shaken(L.GRU(5, 2, rng=0)), [(3, 4, 5), (3, 2), Mask((3, 4))]),
+    Case("RNNCell", lambda: shaken(L.RNNCell(3, 5, rng=0)), [(4, 3), (4, 5)]),
+    Case("LSTMCell", lambda: shaken(L.LSTMCell(3, 2, rng=0)), [(4, 3), (4, 2), (4, 2)]),
+    Case("GRUCell", lambda: shaken(L.GRUCell(3, 2, rng=0)), [(4, 3), (4, 2)]),
+    Case("Bidirectional", lambda: L.Bidirectional(L.RNN(3, 2, rng=0), L.GRU(3, 1, rng=1)), (2, 4, 3)),
+    Case(
+        "Bidirectional with a mask",
+        lambda: L.Bidirectional(L.LSTM(3, 1, rng=0), L.RNN(3, 2, rng=1)),
+        [(2, 4, 3), Mask((2, 4))],
+    ),
+    Case("LastStep", L.LastStep, (4, 6, 3)),
+    Case("LastStep with a mask", L.LastStep, [(4, 6, 3), Mask((4, 6))]),
     Case("Add", L.Add, [(4, 3)] * 3),
     Case("Mul", L.Mul, [(4, 3)] * 3),
     Case("Max", L.Max, [(4, 3)] * 3),
@@ -113,6 +241,7 @@ LAYERS = [
     Case("Residual", lambda: L.Residual(L.Affine(3, 7, rng=0), L.Tanh(), L.Affine(7, 3, rng=1)), (4, 3)),
     Case("Branch", lambda: L.Branch(L.Affine(3, 2, rng=0), L.Identity(), L.Tanh()), (4, 3)),
     Case("Parallel", lambda: L.Parallel(L.Affine(3, 2, rng=0), L.Sigmoid()), [(4, 3), (4, 5)]),
+    Case("Graph", graph, [(4, 3), (4, 5)]),
     Case(
         "gates in a row",
         lambda: L.Sequential(

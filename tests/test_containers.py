@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from gradcheck import check_layer
 from layers import (
     Affine,
     BatchNorm,
@@ -18,6 +19,7 @@ from layers import (
     Residual,
     Sequential,
 )
+from optim import SGD
 
 
 class Scale(Layer):
@@ -315,3 +317,80 @@ def test_repr_draws_the_network():
     )
     assert repr(Sequential()) == "Sequential()"
     assert repr(Dropout(0.3)) == "Dropout(0.3)"
+
+
+def test_frozen_parameters_leave_params_for_buffers():
+    model = network()
+    names, state = list(model.params), model.state()
+    model.freeze("0.*", "*.gamma")
+    assert list(model.params) == [name for name in names if name not in {"0.W", "0.b", "2.main.1.gamma"}]
+    assert {"0.W", "0.b", "2.main.1.gamma"} <= set(model.buffers)
+    assert model.state().keys() == state.keys()
+    assert model.buffers["0.W"] is model.layers[0].params["W"]
+    assert check_layer(model, (5, 3)).passed
+
+
+def test_training_changes_all_but_what_is_frozen():
+    model = network()
+    model.freeze("0.W", "3.*")
+    before = model.state()
+    optimizer = SGD(model.params, lr=0.1)
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        y = model.forward(rng.standard_normal((5, 3)))
+        optimizer.step(model.backward(rng.standard_normal(y.shape))[1])
+    after = model.state()
+    same = {name for name in before if np.array_equal(before[name], after[name])}
+    assert same == {"0.W", "3.W", "3.b"}
+
+
+def test_parameters_can_be_given_back_to_training():
+    model = network()
+    names = list(model.params)
+    model.freeze("*")
+    assert model.params == {}
+    model.unfreeze("3.*")
+    assert list(model.params) == ["3.W", "3.b"]
+    model.unfreeze("*")
+    assert list(model.params) == names
+    assert not model.frozen
+
+
+def test_a_frozen_part_of_a_network_is_frozen_in_the_whole():
+    model = network()
+    held = model.params
+    model.layers[2].freeze("main.0.*")
+    assert "2.main.0.W" not in model.params
+    assert held is model.params
+    assert "2.main.0.W" in model.buffers
+    model.forward(np.ones((5, 3)))
+    assert model.backward(np.ones((5, 2)))[1].keys() == model.params.keys()
+
+
+def test_an_optimizer_that_was_made_before_the_freeze_says_so():
+    model = network()
+    optimizer = SGD(model.params, lr=0.1)
+    model.freeze("0.*")
+    model.forward(np.ones((5, 3)))
+    _, grads = model.backward(np.ones((5, 2)))
+    with pytest.raises(ValueError, match=r"expected the parameters it was made with, .*make a new optimizer"):
+        optimizer.step(grads)
+
+
+def test_a_frozen_model_keeps_its_freeze_in_copies_and_its_dtype_in_astype():
+    model = network()
+    model.freeze("0.*")
+    twin = copy.deepcopy(model).astype(np.float64)
+    assert "0.W" not in twin.params
+    assert twin.buffers["0.W"].dtype == np.float64
+
+
+def test_a_pattern_that_matches_nothing_is_refused():
+    model = network()
+    with pytest.raises(
+        ValueError, match=r"freeze: expected a pattern that matches .*got '1\.W'; did you mean"
+    ):
+        model.freeze("0.*", "1.W")
+    assert not model.frozen
+    with pytest.raises(ValueError, match=r"got '0\.W'; there are none"):
+        model.unfreeze("0.W")
