@@ -8,7 +8,7 @@ import pytest
 
 import layers as L
 from training.errors import CheckpointError, UsageError
-from training.network import ACTIVATIONS, check_output, mlp, users_builder, users_mistakes
+from training.network import ACTIVATIONS, check_output, lenet, mlp, users_builder, users_mistakes
 
 
 def kinds(model):
@@ -81,6 +81,35 @@ class TestAnMlp:
             ValueError, match=r"mlp: expected one of relu, .*, got 'rellu'; did you mean 'relu'\?"
         ):
             build(activation="rellu")
+
+
+class TestALeNet:
+    def test_has_the_layers_and_parameters_of_lenet_5(self):
+        model = lenet((1, 28, 28), 10, np.random.default_rng(0))
+        twice = ["Conv2D", "ReLU", "MaxPool2D"]
+        affine = ["Affine", "ReLU"]
+        assert kinds(model) == [*twice, *twice, "Flatten", *affine, *affine, "Affine"]
+        assert sum(array.size for array in model.params.values()) == 156 + 2416 + 48120 + 10164 + 850
+
+    @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 17, 30), (4, 13, 64)])
+    def test_maps_images_of_any_size_to_outputs(self, shape):
+        model = lenet(shape, 3, np.random.default_rng(0), hidden=(7,), dropout=0.5, batchnorm=True)
+        y = model.forward(np.ones((2, *shape), np.float32))
+        assert y.shape == (2, 3)
+        _, grads = model.backward(np.ones_like(y))
+        assert grads.keys() == model.params.keys()
+        assert kinds(model)[:4] == ["Conv2D", "BatchNorm", "ReLU", "MaxPool2D"]
+
+    @pytest.mark.parametrize("shape", [(4,), (28, 28), (1, 11, 28), (1, 28, 11)])
+    def test_refuses_what_is_no_image_or_too_small(self, shape):
+        with pytest.raises(
+            ValueError, match=r"lenet: expected images \(C, H, W\) of at least 12 x 12 pixels"
+        ):
+            lenet(shape, 3, np.random.default_rng(0))
+
+    def test_refuses_an_activation_that_it_does_not_know(self):
+        with pytest.raises(ValueError, match=r"lenet: expected one of relu, .*, got 'nope'"):
+            lenet((1, 28, 28), 3, np.random.default_rng(0), activation="nope")
 
 
 @pytest.fixture

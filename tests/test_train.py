@@ -20,6 +20,8 @@ from commands import ROOT, Commands, flowers, houses
 
 import training.cli
 import training.report
+from optim.schedules import ReduceOnPlateau
+from training import checkpoint
 from training.network import ACTIVATIONS
 from training.rule import RULES, SCHEDULES
 
@@ -106,6 +108,38 @@ def test_every_option_of_learning_runs_and_lowers_the_loss(commands: Commands, o
     assert 0 <= float(last["train_loss"]) < float(first["train_loss"])
 
 
+@pytest.mark.parametrize(
+    "options", [*(f"--optimizer {name}" for name in RULES), *(f"--schedule {name}" for name in SCHEDULES)]
+)
+def test_every_rule_and_schedule_learns_at_its_usual_rate(commands: Commands, options: str) -> None:
+    argv = ["iris", *options.split(), "--run", "run", "--epochs", "8", "--batch-size", "16"]
+    assert commands.train(*argv, "--hidden", "32", "--no-plots", quick=False).code == 0
+    losses = [float(row["train_loss"]) for row in history(commands, "run")]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.95 * losses[0]
+
+
+@pytest.mark.parametrize(("metric", "worse"), [("loss", 1), ("r2", -1)])
+def test_a_plateau_lowers_the_rate_and_its_memory_is_kept(
+    commands: Commands, metric: str, worse: int
+) -> None:
+    argv = ["houses.csv", "--schedule", "plateau", "--metric", metric, "--run", "run", "--epochs", "25"]
+    assert commands.train(*argv, "--lr", "0.1", "--optimizer", "sgd").code == 0
+    rows = history(commands, "run")
+    plateau = ReduceOnPlateau(0.1, patience=1)  # a tenth of the epochs, less the one that is worse
+    rates = [plateau.lr, *(plateau(worse * float(row["watched"])) for row in rows)]
+    assert [float(row["lr"]) for row in rows] == rates[:-1]
+    assert len(set(rates)) > 2
+    other = ReduceOnPlateau(0.1, patience=1)
+    other.load_state(checkpoint.read(commands.folder / "run" / "last.npz").part("plateau"))
+    assert other == plateau
+
+
+def test_without_a_plateau_none_is_kept(commands: Commands) -> None:
+    assert commands.train("flowers.csv", "--run", "run").code == 0
+    assert checkpoint.read(commands.folder / "run" / "last.npz").part("plateau") == {}
+
+
 def test_weights_of_the_best_epoch_are_kept_and_patience_ends_the_training(commands: Commands) -> None:
     result = commands.train("houses.csv", "--run", "run", "--epochs", "200", "--patience", "3", "--lr", "0.3")
     rows, metrics = history(commands, "run"), commands.json("run/metrics.json")
@@ -174,6 +208,33 @@ def test_mnist_is_learnt_from_its_files(commands: Commands) -> None:
     result = commands.train(str(mnist), "--limit", "1500", "--epochs", "2", "--hidden", "32", "--lr", "0.005")
     assert result.code == 0
     assert commands.json("runs/mnist-001/metrics.json")["val"]["accuracy"] > 0.7
+
+
+def test_a_lenet_learns_images_and_predicts_again(commands: Commands) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2  # a bar that stands or lies somewhere in the noise
+    x = 0.3 * rng.random((120, 12, 14))
+    for image, lies in zip(x, y, strict=True):
+        at = rng.integers(2, 10)
+        image[at if lies else slice(None), slice(None) if lies else at] += 1
+    np.savez(commands.folder / "bars.npz", x=x[:, None], y=y)
+    result = commands.train("bars.npz", "--arch", "lenet", "--epochs", "15", "--lr", "0.005", "--no-plots")
+    assert label(result.out, "model").startswith(
+        "1 x 12 x 14 -> conv 6 -> conv 16 -> 120 silu -> 84 silu -> 2"
+    )
+    assert commands.json("runs/bars-001/metrics.json")["val"]["accuracy"] == 1.0
+    assert commands.predict("runs/bars-001", "bars.npz", "-o", "out.csv").code == 0
+    rows = list(csv.DictReader(commands.text("out.csv").splitlines()))
+    assert np.mean([row["true"] == row["predicted"] for row in rows]) > 0.95
+    other = commands.train("bars.npz", "--arch", "lenet", "--hidden", "9", "--epochs", "1", "--no-plots")
+    assert "conv 16 -> 9 silu -> 2" in label(other.out, "model")
+
+
+def test_a_lenet_for_what_is_no_image_is_refused(commands: Commands) -> None:
+    result = commands.train("iris", "--arch", "lenet")
+    assert result.code == 2
+    assert result.err.startswith("train.py: error: --arch lenet: ")
+    assert "expected images (C, H, W) of at least 12 x 12 pixels, got rows of shape (4,)" in result.err
 
 
 def test_a_table_is_read_as_the_options_say(commands: Commands) -> None:

@@ -52,12 +52,13 @@ def count(low: int, mend: str = "") -> Callable[[str], int]:
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
-    """One of these words."""
+    """One of these words, with or without its hyphens."""
+    words = {word.replace("-", ""): word for word in allowed}
 
     def read(text: str) -> str:
-        if text not in allowed:
+        if (word := words.get(text.replace("-", ""))) is None:
             raise refused(" or ".join(allowed), text, did_you_mean(text, allowed))
-        return text
+        return word
 
     return read
 

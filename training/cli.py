@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -63,6 +64,8 @@ def learn(options: Options, prepared: Prepared, plan: Plan, run: Run, argv: Sequ
         with users_mistakes(options.model), Progress(options.progress, options.epochs, shown) as progress:
 
             def after_epoch(history: History) -> None:
+                if plan.plateau:
+                    plan.plateau(to_lower(history.epochs[-1].watched, plan.higher))
                 keeper.keep(history)
                 progress.after_epoch(history)
 
@@ -106,13 +109,20 @@ class Keeper:
         if history.epochs[-1].best:
             self.run.write_model(self.meta, history.best_state)
             self.best = history.epochs[-1].epoch
-        self.run.write_last(self.meta, self.plan.model, self.plan.optimizer, history)
+        self.run.write_last(self.meta, self.plan.model, self.plan.optimizer, history, self.plan.plateau)
         self.run.write_history(history)
 
     def kept(self) -> str:
         if self.best is None:
             return "no epoch was finished, so nothing is left behind"
         return f"best epoch {self.best} kept in {self.run.path}"
+
+
+def to_lower(watched: float | None, higher: bool) -> float:
+    """What tells the best epoch as a number to be lowered; nan, which is no better, where it has no value."""
+    if watched is None:
+        return math.nan
+    return -watched if higher else watched
 
 
 def known_rows(part: Part | None) -> tuple[Array, Array] | None:

@@ -1,4 +1,4 @@
-"""The network that train.py trains: an MLP built from options, or what a function of the user's returns."""
+"""The network that train.py trains: an MLP or LeNet from options, or what a user's function returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import layers
-from layers import Affine, BatchNorm, Dropout, Flatten, Layer, Sequential
+from layers import Affine, BatchNorm, Conv2D, Dropout, Flatten, Layer, MaxPool2D, Sequential
 from layers.base import Array
 
 from .errors import UsageError, UserError
@@ -36,6 +36,8 @@ ACTIVATIONS = {
     "silu": layers.SiLU,
 }
 INITS = {"selu": "lecun_normal", "sigmoid": "xavier_normal", "tanh": "xavier_normal"}  # others: he_normal
+LENET_HIDDEN = (120, 84)
+SMALLEST_IMAGE = 12  # pixels: the second convolution of LeNet needs 5 of the 6 that are left
 
 
 def mlp(
@@ -53,13 +55,11 @@ def mlp(
     Shapes: x (N, *input_shape), images are flattened first; outputs (N, output_size).
     Raises: ValueError for an unknown activation.
     """
-    if activation not in ACTIVATIONS:
-        near = did_you_mean(activation, ACTIVATIONS)
-        raise ValueError(f"mlp: expected one of {listing(ACTIVATIONS)}, got {activation!r}{near}")
+    _expect_activation("mlp", activation)
     row: list[Layer] = [] if len(input_shape) == 1 else [Flatten()]
     features = math.prod(input_shape)
     for size in hidden:
-        row.append(Affine(features, size, init=INITS.get(activation, "he_normal"), rng=rng))
+        row.append(Affine(features, size, init=_init(activation), rng=rng))
         if batchnorm:
             row.append(BatchNorm(size))
         row.append(ACTIVATIONS[activation]())
@@ -67,6 +67,45 @@ def mlp(
             row.append(Dropout(dropout, rng=rng.spawn(1)[0]))  # noise of its own
         features = size
     return Sequential(*row, Affine(features, output_size, init="xavier_normal", rng=rng))
+
+
+def lenet(
+    input_shape: tuple[int, ...],
+    output_size: int,
+    rng: np.random.Generator,
+    *,
+    hidden: Sequence[int] = LENET_HIDDEN,
+    activation: str = "relu",
+    dropout: float = 0.0,
+    batchnorm: bool = False,
+) -> Sequential:
+    """Twice 5 x 5 convolution, [BatchNorm], activation, 2 x 2 max-pooling: to 6 channels, to 16; then an MLP.
+
+    Shapes: x (N, C, H, W) with H and W of 12 or more; outputs (N, output_size).
+    Raises: ValueError for x of another shape and for an unknown activation.
+    Source: LeCun et al. 1998, section II.B (LeNet-5), with max-pooling and without its special output layer
+    """
+    if len(input_shape) != 3 or min(input_shape[1:]) < SMALLEST_IMAGE:
+        raise ValueError(
+            f"lenet: expected images (C, H, W) of at least {SMALLEST_IMAGE} x {SMALLEST_IMAGE} pixels, "
+            f"got rows of shape {input_shape}; use an MLP"
+        )
+    _expect_activation("lenet", activation)
+    (channels, *sizes), row = input_shape, list[Layer]()
+    for maps, padding in ((6, 2), (16, 0)):
+        row.append(Conv2D(channels, maps, 5, padding=padding, init=_init(activation), rng=rng))
+        if batchnorm:
+            row.append(BatchNorm(maps))
+        row += [ACTIVATIONS[activation](), MaxPool2D(2)]
+        channels, sizes = maps, [(size + 2 * padding - 4) // 2 for size in sizes]
+    head = mlp(
+        (channels, *sizes), output_size, rng,
+        hidden=hidden, activation=activation, dropout=dropout, batchnorm=batchnorm,
+    )  # fmt: skip
+    return Sequential(*row, *head.layers)
+
+
+NETWORKS: dict[str, Callable[..., Sequential]] = {"mlp": mlp, "lenet": lenet}
 
 
 def users_builder(spec: str) -> Builder:
@@ -146,6 +185,16 @@ def users_mistakes(spec: str | None, place: str | None = None) -> Iterator[None]
         if who is None:
             raise
         raise UsageError(f"{who}: {_in_one_line(error)}") from error
+
+
+def _expect_activation(who: str, name: str) -> None:
+    if name not in ACTIVATIONS:
+        near = did_you_mean(name, ACTIVATIONS)
+        raise ValueError(f"{who}: expected one of {listing(ACTIVATIONS)}, got {name!r}{near}")
+
+
+def _init(activation: str) -> str:
+    return INITS.get(activation, "he_normal")
 
 
 def _in_one_line(error: BaseException) -> str:

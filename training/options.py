@@ -13,7 +13,7 @@ from .network import ACTIVATIONS
 from .problem import LOSSES
 from .reading.builtin import BUILTIN
 from .reading.cells import MISSING
-from .rule import RULES, SCHEDULES
+from .rule import RULES, SCHEDULES, usual_rates
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def build_parser() -> Parser:
     add("--limit", type=count(1), metavar="N", help="the first N rows only [all]")
 
     add = _adder(parser, "network")
-    add("--arch", choices=("mlp", "linear"))
+    add("--arch", choices=("mlp", "linear", "lenet"))
     add("--hidden", type=sizes, metavar="SIZES", help="units of the hidden layers")
     add("--activation", choices=tuple(ACTIVATIONS))
     add("--dropout", type=number(0, 0.99), metavar="P", help="chance of zeroing a hidden unit")
@@ -112,7 +112,7 @@ def build_parser() -> Parser:
     add, positive = _adder(parser, "learning"), number(0, open_low=True)
     add("--loss", choices=LOSSES, help="cross-entropy, hinge; mse, l1, huber [by task]")
     add("--optimizer", choices=tuple(RULES))
-    add("--lr", type=positive, metavar="RATE", help="learning rate [0.001; sgd, adagrad 0.01]")
+    add("--lr", type=positive, metavar="RATE", help=f"learning rate [{usual_rates()}]")
     add("--schedule", choices=SCHEDULES)
     add("--warmup", type=count(0), metavar="STEPS", help="batches over which the rate rises")
     add("--weight-decay", type=number(0), metavar="L2", help="pull of the weights to zero")

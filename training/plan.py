@@ -13,15 +13,16 @@ import numpy as np
 from layers import Layer
 from losses import Loss
 from optim import Optimizer
+from optim.schedules import ReduceOnPlateau
 
 from .errors import UsageError
 from .loop import batches
 from .memory import too_much
-from .network import Builder, check_output, mlp, users_mistakes
+from .network import LENET_HIDDEN, NETWORKS, Builder, check_output, users_mistakes
 from .options import Options
 from .prepare import Prepared
 from .problem import chosen_loss, chosen_metric
-from .rule import make_rule, make_schedule, usual_rate
+from .rule import make_plateau, make_rule, make_schedule, usual_rate
 
 COPIES = 6  # of every parameter: itself, its gradient, two slots of Adam's, the best one, the one being saved
 
@@ -38,6 +39,7 @@ class Plan:
     higher: bool  # whether more of it is better
     optimizer: Optimizer
     rate: float
+    plateau: ReduceOnPlateau | None  # what the rate follows, where it is no schedule over steps
     batch_size: int
     patience: int
     notes: list[str]  # warnings, a line each
@@ -57,7 +59,11 @@ def make_plan(options: Options, prepared: Prepared, build: Builder | None) -> Pl
     check_output(model, train.x[: min(2, batch_size)], kind.targets.output_size, options.model)
     steps = options.epochs * len(batches(len(train), batch_size))
     rate = usual_rate(options.optimizer) if options.lr is None else options.lr
-    lr = make_schedule(options.schedule, rate, steps=steps, warmup=options.warmup)
+    patience = options.patience if "val" in parts else 0
+    plateau = None
+    if options.schedule == "plateau":
+        plateau = make_plateau(rate, epochs=options.epochs, patience=patience)
+    lr = make_schedule(options.schedule, rate, steps=steps, warmup=options.warmup, plateau=plateau)
     return Plan(
         model=model,
         network=network,
@@ -67,14 +73,15 @@ def make_plan(options: Options, prepared: Prepared, build: Builder | None) -> Pl
         higher=higher,
         optimizer=make_rule(options.optimizer, model.params, lr, options.weight_decay),
         rate=rate,
+        plateau=plateau,
         batch_size=batch_size,
-        patience=options.patience if "val" in parts else 0,
+        patience=patience,
         notes=doubts(options, prepared, loss_name, rate, steps),
     )
 
 
 def make_network(options: Options, prepared: Prepared, build: Builder | None) -> tuple[Layer, dict[str, Any]]:
-    """The user's network or an MLP, with fresh weights, and how to build it again."""
+    """The user's network, an MLP or a LeNet, with fresh weights, and how to build it again."""
     shape, size = prepared.inputs.shape, prepared.kind.targets.output_size
     rng = np.random.default_rng([options.seed, 2])
     if build is not None and options.model is not None:
@@ -87,13 +94,21 @@ def make_network(options: Options, prepared: Prepared, build: Builder | None) ->
         "dropout": options.dropout,
         "batchnorm": options.batchnorm,
     }
-    refuse_too_large(options, [prod(shape), *hidden(options), size])
-    return mlp(shape, size, rng, **how).astype(options.dtype), {"mlp": how}
+    name = "lenet" if options.arch == "lenet" else "mlp"
+    features = prod(shape[1:] if name == "lenet" else shape)  # LeNet: 16 (H / 4) (W / 4), or a little less
+    refuse_too_large(options, [features, *hidden(options), size])
+    try:
+        model = NETWORKS[name](shape, size, rng, **how)
+    except ValueError as error:
+        raise UsageError(f"--arch {options.arch}: {error}") from error
+    return model.astype(options.dtype), {name: how}
 
 
 def hidden(options: Options) -> tuple[int, ...]:
-    """The sizes of the hidden layers."""
-    return options.hidden if options.arch == "mlp" else ()
+    """The sizes of the hidden affine layers; LeNet has its own by default."""
+    if options.arch == "lenet" and "hidden" not in options.given:
+        return LENET_HIDDEN
+    return () if options.arch == "linear" else options.hidden
 
 
 def resolved(spec: str) -> str:

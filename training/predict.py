@@ -21,7 +21,7 @@ from .encoding.inputs import inputs_from_dict
 from .encoding.targets import targets_from_dict
 from .errors import CheckpointError, DataError, DiskError, UsageError
 from .exits import guarded
-from .network import mlp, users_builder, users_mistakes
+from .network import NETWORKS, users_builder, users_mistakes
 from .parts import Inputs, transform
 from .problem import Classification, Problem, answers, problem
 from .reading.dataset import Dataset, load_dataset
@@ -184,7 +184,11 @@ def rebuilt(stored: checkpoint.Checkpoint) -> Trained:
     rng = np.random.default_rng(0)  # whatever it draws, the weights are loaded over it
     network, shape, size = meta["network"], inputs.shape, targets.output_size
     users = network.get("model")
-    model = users_builder(users)(shape, size, rng) if users else mlp(shape, size, rng, **network["mlp"])
+    if users:
+        model = users_builder(users)(shape, size, rng)
+    else:
+        ((name, how),) = network.items()
+        model = NETWORKS[name](shape, size, rng, **how)
     model.astype(meta["dtype"]).load_state(stored.part("model"))
     about = {name: meta[name] for name in ("dtype", "target_name", "reading")}
     return Trained(model.eval(), inputs, problem(targets), users_network=users, **about)

@@ -15,6 +15,7 @@ import numpy as np
 
 from layers import Layer
 from optim import Optimizer
+from optim.schedules import ReduceOnPlateau
 
 from . import checkpoint
 from .disk import make_folder, write_bytes
@@ -61,7 +62,12 @@ class Run:
         checkpoint.write(self.path / "model.npz", meta, model=state)
 
     def write_last(
-        self, meta: Mapping[str, Any], model: Layer, optimizer: Optimizer, history: History
+        self,
+        meta: Mapping[str, Any],
+        model: Layer,
+        optimizer: Optimizer,
+        history: History,
+        plateau: ReduceOnPlateau | None = None,
     ) -> None:
         """last.npz: everything that going on from here needs."""
         going_on = {
@@ -76,6 +82,7 @@ class Run:
             model=model.state(),
             best=history.best_state,
             optimizer=optimizer.state(),
+            plateau=plateau.state() if plateau else {},
         )
 
     def plot_path(self, name: str) -> Path:

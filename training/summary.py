@@ -72,13 +72,16 @@ def sizes(prepared: Prepared) -> str:
 
 
 def architecture(options: Options, prepared: Prepared) -> str:
-    """ "64 -> 32 relu -> 10", or the file of the user's network."""
+    """ "64 -> 32 relu -> 10", for a LeNet with its convolutions, or the file of the user's network."""
     if options.model:
         return options.model
     extra = " batchnorm" * options.batchnorm + f" {options.activation}"
     extra += f" dropout {options.dropout:g}" if options.dropout else ""
     middle = [f"{units}{extra}" for units in hidden(options)]
-    return " -> ".join([size_of(prepared.inputs.shape), *middle, str(prepared.kind.targets.output_size)])
+    convolutions = ["conv 6", "conv 16"] if options.arch == "lenet" else []
+    return " -> ".join(
+        [size_of(prepared.inputs.shape), *convolutions, *middle, str(prepared.kind.targets.output_size)]
+    )
 
 
 def settings(options: Options, plan: Plan) -> str:
