@@ -1,4 +1,4 @@
-"""README's examples run and print what README shows; its commands are the ones that are tested."""
+"""The examples of README and docs run and print what they show; README's commands are the tested ones."""
 
 import contextlib
 import io
@@ -7,25 +7,38 @@ from pathlib import Path
 
 import pytest
 
-TEXT = (Path(__file__).parent.parent / "README.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", TEXT, re.DOTALL)
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+EXAMPLES = [
+    pytest.param(page, code, shown, id=f"{page.name}-{i}")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for i, (code, shown) in enumerate(
+        re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page.read_text(), re.DOTALL)
+    )
+]
 
 # what rounding may change from one machine to the next: errors near nothing, and how many steps find that
 TINY = re.compile(r"\b\d(\.\d)?e-1\d\b|\b0\b(?=  \()|\b\d+(?= forwards)")
 
 
-@pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["training loop", "own layer"])
-def test_an_example_prints_what_readme_shows(code, shown):
+@pytest.mark.parametrize(("page", "code", "shown"), EXAMPLES)
+def test_an_example_prints_what_its_page_shows(page, code, shown):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(code, str(page), "exec"), {"__name__": "example"})
     assert TINY.sub("tiny", printed.getvalue()) == TINY.sub("tiny", shown)
 
 
+def test_every_example_of_every_page_is_run():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        ours = [example for example in EXAMPLES if example.values[0] == page]
+        assert len(ours) == page.read_text().count("```python\n") > 0, page
+
+
 def test_the_first_example_is_short_and_the_two_commands_are_there():
-    code = EXAMPLES[0][0]
+    code = EXAMPLES[0].values[1]
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
-    commands = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    commands = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     assert [command.split(" && ")[1].strip() for command in commands] == [
         "python train.py",
         "python -m pytest",
