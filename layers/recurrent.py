@@ -5,13 +5,13 @@ A subclass writes one step and its pullback; rnn.py has the shortest.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
+from .sizes import per_axis
 
 State = tuple[Array, ...]  # (h,), or (h, c)
 
@@ -38,7 +38,8 @@ class Recurrent(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        D, H = self._size("input_size", input_size), self._size("hidden_size", hidden_size)
+        (D,) = per_axis(type(self).__name__, "input_size", input_size, axes=1)
+        (H,) = per_axis(type(self).__name__, "hidden_size", hidden_size, axes=1)
         rng = np.random.default_rng(rng)  # one for all blocks, or they would be equal
         for name, size in (("W_x", D), ("W_h", H)):
             self.params[name] = np.concatenate([start(init, (H, size), rng, dtype) for _ in self.bias_start])
@@ -78,16 +79,6 @@ class Recurrent(Layer):
     def sizes(self) -> tuple[int, int]:
         """(D, H)"""
         return self.params["W_x"].shape[1], self.params["W_h"].shape[1]
-
-    def _size(self, what: str, size: int) -> int:
-        who = type(self).__name__
-        try:
-            n = operator.index(size)
-        except TypeError:
-            raise TypeError(f"{who}: expected {what} to be an integer, got {size!r}") from None
-        if n < 1:
-            raise ValueError(f"{who}: expected {what} of at least 1, got {n}")
-        return n
 
     def __repr__(self) -> str:
         D, H = self.sizes()

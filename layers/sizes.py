@@ -10,14 +10,14 @@ PerAxis = int | tuple[int, ...]  # one number for all spatial axes, or one for e
 
 
 def per_axis(who: str, what: str, value: PerAxis, axes: int, low: int = 1) -> Sizes:
-    """`value` for each spatial axis: a pair for images.   Raises: TypeError, ValueError below `low`."""
+    """`value` for each spatial axis: a pair for images.   Raises: TypeError, ValueError."""
+    wanted = "an integer" if axes == 1 else f"an integer or {axes} of them"
     try:
         sizes = tuple(map(operator.index, value if isinstance(value, tuple | list) else (value,) * axes))
     except TypeError:
-        sizes = ()
+        raise TypeError(f"{who}: expected {what} to be {wanted}, got {value!r}") from None
     if len(sizes) != axes:
-        wanted = "an integer" if axes == 1 else f"an integer or {axes} of them"
-        raise TypeError(f"{who}: expected {what} to be {wanted}, got {value!r}")
+        raise ValueError(f"{who}: expected {what} to be {wanted}, got {value!r}")
     if min(sizes) < low:
         raise ValueError(f"{who}: expected {what} >= {low}, got {value!r}")
     return sizes

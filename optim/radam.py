@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from .adam import moments
-from .base import Array, Groups, Optimizer, Rate
+from .adam import Adam, moments
+from .base import Array
 
 
-class RAdam(Optimizer):
+class RAdam(Adam):
     """m, v <- as in Adam                                  g includes weight_decay p
     rho = limit - 2 t beta2^t / (1 - beta2^t)              limit = 2 / (1 - beta2) - 1, t the update from 1
     p <- p - lr m̂                                          while rho <= 5
@@ -24,21 +24,6 @@ class RAdam(Optimizer):
     Raises: ValueError for a hyperparameter out of range.
     Source: Liu et al. 2020, algorithm 2; the 5, where it has 4, and eps as in PyTorch.
     """
-
-    elementwise = True
-    slots = ("m", "v")
-
-    def __init__(
-        self,
-        params: dict[str, Array],
-        lr: Rate = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        groups: Groups | None = None,
-    ) -> None:
-        super().__init__(params, lr, groups, betas=betas, eps=eps, weight_decay=weight_decay)
 
     def update(
         self,

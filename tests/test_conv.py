@@ -378,7 +378,7 @@ def test_what_is_no_size_is_refused(kind):
         TypeError, match=rf"{kind.__name__}: expected kernel_size to be an integer.*, got 2.5"
     ):
         kind(2, 3, 2.5)
-    with pytest.raises(TypeError, match=r"expected stride to be an integer.*, got \(1, 2, 3\)"):
+    with pytest.raises(ValueError, match=r"expected stride to be an integer.*, got \(1, 2, 3\)"):
         kind(2, 3, 2, stride=(1, 2, 3))
     with pytest.raises(TypeError, match=r"expected groups to be an integer, got 1.5"):
         kind(2, 3, 2, groups=1.5)

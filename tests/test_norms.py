@@ -364,7 +364,7 @@ def test_an_x_of_another_shape_is_refused(layer, x, message, mode):
     [
         (lambda: LayerNorm(0), ValueError, r"LayerNorm: expected features >= 1, got 0"),
         (lambda: LayerNorm((3, -1)), ValueError, r"LayerNorm: expected features >= 1, got \(3, -1\)"),
-        (lambda: LayerNorm(()), TypeError, r"LayerNorm: expected features to be an integer, got \(\)"),
+        (lambda: LayerNorm(()), ValueError, r"LayerNorm: expected features to be an integer, got \(\)"),
         (lambda: LayerNorm(2.5), TypeError, r"LayerNorm: expected features to be an integer, got 2\.5"),
         (lambda: LayerNorm(3, eps=-1e-5), ValueError, r"LayerNorm: expected eps >= 0 .*, got -1e-05"),
         (lambda: RMSNorm((0,)), ValueError, r"RMSNorm: expected features >= 1, got \(0,\)"),
