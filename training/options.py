@@ -102,7 +102,7 @@ def build_parser() -> Parser:
 
     add = _adder(parser, "network")
     add("--arch", choices=("mlp", "linear", "lenet"))
-    add("--hidden", type=sizes, metavar="SIZES", help="units of the hidden layers")
+    add("--hidden", type=sizes, metavar="SIZES", help="units of hidden layers; lenet 120,84")
     add("--activation", choices=tuple(ACTIVATIONS))
     add("--dropout", type=number(0, 0.99), metavar="P", help="chance of zeroing a hidden unit")
     add("--batchnorm", action="store_true", help="normalise before each activation")
