@@ -1,6 +1,8 @@
 """The examples of README and docs run and print what they show; README's commands are the tested ones."""
 
 import contextlib
+import importlib
+import inspect
 import io
 import re
 from pathlib import Path
@@ -32,7 +34,8 @@ def test_an_example_prints_what_its_page_shows(page, code, shown):
 def test_every_example_of_every_page_is_run():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         ours = [example for example in EXAMPLES if example.values[0] == page]
-        assert len(ours) == page.read_text().count("```python\n") > 0, page
+        assert len(ours) == page.read_text().count("```python\n"), page
+    assert len(EXAMPLES) >= 6
 
 
 def test_the_first_example_is_short_and_the_two_commands_are_there():
@@ -43,3 +46,21 @@ def test_the_first_example_is_short_and_the_two_commands_are_there():
         "python train.py",
         "python -m pytest",
     ]
+
+
+COMMON = {"init", "rng", "dtype", "reduction", "groups"}  # arguments that the catalog names once, at the top
+
+
+def test_the_catalog_names_every_export_with_its_arguments():
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \|", (ROOT / "docs" / "catalog.md").read_text(), re.MULTILINE)
+    modules = [importlib.import_module(name) for name in ("layers", "losses", "optim", "optim.schedules")]
+    exports = {name: getattr(module, name) for module in modules for name in module.__all__}
+    assert {name for name, _ in rows} == exports.keys() - {"Layer", "Loss", "Optimizer", "schedules"}
+    for name, listed in rows:
+        shown = dict(inspect.signature(eval(f"lambda {listed}: None")).parameters)
+        actual = {
+            key: parameter.replace(annotation=inspect.Parameter.empty)
+            for key, parameter in inspect.signature(exports[name]).parameters.items()
+            if key not in {"args", "kwargs"} and (key in shown or key not in COMMON)
+        }
+        assert shown == actual, name
