@@ -84,7 +84,13 @@ class Loss:
             mend = "lower the learning rate if training diverged, or look for NaN in the data"
             self.refuse(~finite, "a finite prediction", prediction, mend)
         target = self.read_target(prediction, target)
-        values, derivative = map(np.asarray, self.terms(prediction, target))
+        returned = self.terms(prediction, target)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise TypeError(
+                f"{self}: expected terms to return (values, derivative), got {type(returned).__name__}; "
+                "return the derivative of each value too"
+            )
+        values, derivative = map(np.asarray, returned)
         if derivative.shape != prediction.shape or values.shape != prediction.shape[: values.ndim]:
             raise ValueError(
                 f"{self}: expected terms to return values over leading axes of prediction {prediction.shape} "

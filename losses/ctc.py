@@ -207,6 +207,6 @@ def read_lengths(who: Any, what: str, lengths: Any, least: int, most: Array) -> 
     for i in np.flatnonzero((array < least) | (array > most))[:1]:
         raise ValueError(
             f"{who}: expected {what} in {least}..{most[i]}, got {array[i]} for example {i}; "
-            "a length cannot exceed its axis"
+            + ("leave the example out" if array[i] < least else "a length cannot exceed its axis")
         )
     return array.astype(np.intp)

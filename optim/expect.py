@@ -147,6 +147,7 @@ def refuse_grads(who: str, grads: Mapping[str, Any], shapes: Mapping[str, tuple[
             ],
             "no real array": [f"{name} ({kind(g)})" for name, g in grads.items() if name not in arrays],
         },
+        "pass what model.backward returned; after a freeze or a tie, make a new optimizer",
     )
 
 

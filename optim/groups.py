@@ -64,6 +64,8 @@ def plain(who: str, name: str, value: Any) -> Any:
             f"{who}: expected {name} to be a number or a schedule step -> lr, got {value!r}, which takes a "
             "metric; pass plateau.lr, and set optimizer.lr = plateau(metric) after each epoch"
         )
+    if isinstance(value, type):
+        raise TypeError(f"{who}: expected {name} to be a value, got the class {value.__name__}; call it")
     if name == "lr":
         return value if callable(value) else number(who, name, value)
     if name == "betas":

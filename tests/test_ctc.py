@@ -318,3 +318,13 @@ def test_a_beam_of_no_width_is_refused():
         beam_decode(np.zeros((1, 2, 3)), width=0)
     with pytest.raises(TypeError, match=r"beam_decode: expected width to be an integer, got 2\.5"):
         beam_decode(np.zeros((1, 2, 3)), width=2.5)
+
+
+def test_a_length_below_its_least_is_not_called_too_long():
+    logits = np.zeros((2, 4, 3))
+    with pytest.raises(
+        ValueError, match=r"input_lengths in 1\.\.4, got 0 for example 1; leave the example out"
+    ):
+        CTC().forward(logits, ([[1], [2]], [4, 0], None))
+    with pytest.raises(ValueError, match=r"input_lengths in 1\.\.4, got 5 for .* a length cannot exceed"):
+        CTC().forward(logits, ([[1], [2]], [5, 4], None))

@@ -475,6 +475,16 @@ def test_a_loss_without_terms_says_what_is_missing():
         Loss().forward(np.ones(2), np.ones(2))
 
 
+@pytest.mark.parametrize("returned", [np.ones((2, 3)), None, (np.ones((2, 3)),)])
+def test_terms_without_a_derivative_are_refused(returned):
+    class Half(Loss):
+        def terms(self, prediction, target):
+            return returned
+
+    with pytest.raises(TypeError, match=r"Half\(\): expected terms to return \(values, derivative\), got "):
+        Half().forward(np.zeros((2, 3)), np.zeros((2, 3)))
+
+
 def test_terms_of_the_wrong_shape_are_refused():
     class Wrong(Loss):
         def terms(self, prediction, target):

@@ -657,7 +657,7 @@ def refused(change, error, match):
 
 
 def test_a_missing_gradient_is_refused_by_name_before_anything_changes():
-    expected = r"Adam: expected one gradient for each parameter, of its shape, got missing: 2\.W$"
+    expected = r"Adam: expected one gradient for each parameter, of its shape, got missing: 2\.W; pass what"
     refused(lambda grads: {name: g for name, g in grads.items() if name != "2.W"}, ValueError, expected)
 
 
@@ -958,4 +958,13 @@ def test_a_plateau_is_no_schedule_and_says_how_it_is_used():
     with pytest.raises(TypeError, match="which takes a metric"):
         optimizer.lr = plateau
     optimizer.lr = plateau(3.0)
+    assert optimizer.lr == 0.1
+
+
+def test_the_class_of_a_schedule_is_no_schedule():
+    with pytest.raises(TypeError, match="SGD: expected lr to be a value, got the class Cosine; call it"):
+        SGD(arrays(0), lr=Cosine)
+    optimizer = SGD(arrays(0), lr=0.1)
+    with pytest.raises(TypeError, match="got the class Step; call it"):
+        optimizer.lr = Step
     assert optimizer.lr == 0.1
