@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import per_axis
+from .sizes import size
 
 
 class Affine(Layer):
@@ -28,8 +28,8 @@ class Affine(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        for what, size in (("in_features", in_features), ("out_features", out_features)):
-            per_axis("Affine", what, size, axes=1)
+        in_features = size("Affine", "in_features", in_features)
+        out_features = size("Affine", "out_features", out_features)
         self.params = {"W": start(init, (out_features, in_features), rng, dtype)}
         if bias:
             self.params["b"] = np.zeros(out_features, dtype)

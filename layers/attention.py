@@ -74,7 +74,8 @@ class ScaledDotProductAttention(Layer):
     def _allowed(self, masks: tuple[Array, ...], shape: tuple[int, ...]) -> Array | None:
         """Where the scores count, in a shape that broadcasts to theirs; None where all do."""
         for mask in masks:
-            expect_mask(self, mask, shape[-np.ndim(mask) :])  # leading axes may be left out
+            self.expect("mask", mask, ...)
+            expect_mask(self, mask, shape[-mask.ndim :])  # leading axes may be left out
         if self.causal:
             masks = (*masks, np.tri(*shape[-2:], dtype=np.bool_))  # query t sees the keys up to t
         if not masks:
@@ -103,7 +104,6 @@ def expect_numbers(layer: Layer, **inputs: Array) -> None:
 
 def expect_mask(layer: Layer, mask: Array, shape: tuple[int, ...], mend: str = "reshape it") -> None:
     """Refuse a mask that is not bool, or of another shape but for 1s.   Raises: TypeError, ValueError."""
-    layer.expect("mask", mask, ...)
     if mask.dtype != bool:
         raise TypeError(
             f"{layer.label}: expected mask of bool, True where attending is allowed, got {mask.dtype}; "

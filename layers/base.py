@@ -36,6 +36,9 @@ class Layer:
         layer.__dict__.update(params={}, buffers={}, training=True, input_grad=True)
         return layer
 
+    def __init__(self) -> None:
+        """A layer without options takes no arguments."""
+
     def forward(self, x: Any) -> Any:
         raise NotImplementedError(f"{self.label}: expected a forward(self, x) of its own; define one")
 
@@ -81,26 +84,38 @@ class Layer:
         return {name: array.copy() for name, array in {**self.params, **self.buffers}.items()}
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """Copy a state() into the params and buffers.
+        """Copy a state() into the params and buffers, which keep their dtype.
 
-        Raises: ValueError that lists missing, extra and mis-shaped names; nothing is copied then.
+        Raises: ValueError that lists missing, extra, mis-shaped and mis-typed names; TypeError for what is no
+        dict. Nothing is copied then.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{self.label}: expected state to be a dict, got {type(state).__name__}; "
+                "pass what state() returned"
+            )
         own = {**self.params, **self.buffers}
-        shapes = {name: np.shape(array) for name, array in state.items()}
+        given = {name: np.asarray(array) for name, array in state.items()}
+        both = {name: (array, given[name]) for name, array in own.items() if name in given}
         problems = {
-            "missing": [name for name in own if name not in state],
-            "extra": [name for name in state if name not in own],
+            "missing": [name for name in own if name not in given],
+            "extra": [name for name in given if name not in own],
             "mis-shaped": [
-                f"{name} (expected {array.shape}, got {shapes[name]})"
-                for name, array in own.items()
-                if name in state and array.shape != shapes[name]
+                f"{name} (expected {array.shape}, got {new.shape})"
+                for name, (array, new) in both.items()
+                if array.shape != new.shape
+            ],
+            "mis-typed": [
+                f"{name} (expected {array.dtype}, got {new.dtype})"
+                for name, (array, new) in both.items()
+                if not np.can_cast(new.dtype, array.dtype, "same_kind")
             ],
         }
         if any(problems.values()):
             found = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
             raise ValueError(f"{self.label}: expected a state of the same names and shapes, got {found}")
         for name, array in own.items():
-            array[...] = state[name]
+            array[...] = given[name]
 
     def summary(self, x_shape: Any) -> None:
         """Print a line for each layer: output shape, parameters, cached megabytes (see summary.py)."""
@@ -117,6 +132,11 @@ class Layer:
             raise TypeError(
                 f"{self.label}: expected {what} to be a NumPy array, got {type(array).__name__}; "
                 "convert it with np.asarray"
+            )
+        if array.dtype.kind not in "biufc":
+            raise TypeError(
+                f"{self.label}: expected {what} to hold numbers, got {array.dtype}; "
+                "convert it with .astype(float)"
             )
         got = array.shape
         if shape in (got, (...,)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import per_axis
+from .sizes import real, size
 from .standardise import epsilon
 
 
@@ -37,20 +37,21 @@ class BatchNorm(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        per_axis("BatchNorm", "features", features, 1)
-        if not 0 <= momentum <= 1:
+        features = size("BatchNorm", "features", features)
+        self.momentum, self.eps = real("BatchNorm", "momentum", momentum), epsilon("BatchNorm", eps)
+        if not 0 <= self.momentum <= 1:
             raise ValueError(f"BatchNorm: expected momentum in [0, 1], got {momentum}; 0.1 is usual")
-        self.momentum, self.eps = float(momentum), epsilon("BatchNorm", eps)
         self.params = {"gamma": start(init, (features,), rng, dtype), "beta": np.zeros(features, dtype)}
         self.buffers = {"running_mean": np.zeros(features, dtype), "running_var": np.ones(features, dtype)}
 
     def forward(self, x: Array) -> Array:
         gamma, beta = self.params["gamma"], self.params["beta"]
         self.expect("x", x, "N", len(gamma), ...)
+        x = np.ascontiguousarray(x)  # NumPy adds up neighbours pairwise: precise in float32, and fast
         axes = (0, *range(2, x.ndim))
         channel = (-1, *[1] * (x.ndim - 2))  # (C,) -> (C, 1, 1), to stand beside (N, C, H, W)
+        n = x.size // len(gamma)  # values a channel
         if self.training:
-            n = x.size // len(gamma)
             if n < 2:
                 raise ValueError(
                     f"{self.label}: expected more than one value a channel in training mode, got x of shape "
@@ -61,7 +62,6 @@ class BatchNorm(Layer):
             rest = centred.mean(axis=axes)  # what rounding left of a mean far from 0
             mean, centred = mean + rest, centred - rest.reshape(channel)
             var = (centred * centred).mean(axis=axes)
-            self._remember(mean, var * (n / (n - 1)))
         else:
             mean, var = self.buffers["running_mean"], self.buffers["running_var"]
             centred = x - mean.reshape(channel)
@@ -70,6 +70,8 @@ class BatchNorm(Layer):
                 f"{self.label}: expected something to divide by, got a variance of 0 and eps={self.eps}; "
                 "use eps=1e-5"
             )
+        if self.training:
+            self._remember(mean, var * (n / (n - 1)))
         inverse_std = (1 / np.sqrt(var + self.eps)).reshape(channel)
         x_hat = centred * inverse_std
         self.cache = x_hat, inverse_std, axes, self.training

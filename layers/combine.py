@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
+import numpy as np
+
 from .base import Array, Grads, Layer
 from .container import Container
 from .numbered import Numbered
@@ -29,7 +31,7 @@ class Residual(Container):
 
     def backward(self, upstream: Array) -> tuple[Array | None, Grads]:
         dx, grads = self.backward_child("main", upstream)
-        return (None if dx is None else upstream + dx), grads
+        return add_adjoints(upstream, dx), grads
 
 
 class Branch(Numbered):
@@ -63,9 +65,14 @@ class Parallel(Numbered):
 
 
 def add_adjoints(a: Any, b: Any) -> Any:
-    """The sum of two adjoints of one value, unknown (None) where either is."""
+    """The sum of two adjoints of one value, unknown (None) where either is.   Raises: ValueError."""
     if a is None or b is None:
         return None
     if isinstance(a, tuple):
         return tuple(add_adjoints(p, q) for p, q in zip(a, b, strict=True))
+    if np.shape(a) != np.shape(b):
+        raise ValueError(
+            f"expected the adjoints of one value to have one shape, got {np.shape(a)} and {np.shape(b)}; "
+            "one of the backwards returns a dx of another shape than x"
+        )
     return a + b

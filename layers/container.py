@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from textwrap import indent
 from typing import Any, Self
 
 from .base import Array, Grads, Layer
-
-
-class Shared(dict[str, Array]):
-    """A container's view of its children's arrays: changed in place, never replaced."""
-
-    def __setitem__(self, name: str, array: Array) -> None:
-        if self.get(name) is not array:  # params[name] -= step assigns the very array it found
-            raise ValueError(
-                f"params[{name!r}]: expected a change in place, got another array, which no layer would see; "
-                f"write params[{name!r}][...] = value"
-            )
-
-    def __reduce__(self) -> tuple[type[Shared], tuple[dict[str, Array]]]:
-        return type(self), (dict(self),)
+from .names import matching, nearest
+from .shared import Shared
 
 
 class Container(Layer):
@@ -33,14 +19,15 @@ class Container(Layer):
     A subclass writes forward and backward with forward_child and backward_child.
     `freeze` turns parameters into buffers: still used and saved, no longer trained.
 
-    Raises: ValueError for one layer object in two places, whose one cache would be overwritten.
+    Raises: ValueError for one layer object in two places, whose one cache would be overwritten, and for
+    one where it would be no child: in a list or dict, or an attribute of a Sequential or Graph.
     """
 
-    frozen: set[str]  # dotted names of parameters that are not trained
+    _frozen: set[str]  # names of frozen parameters of children that are no containers, which have their own
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         container = super().__new__(cls)
-        container.__dict__.update(params=Shared(), buffers=Shared(), frozen=set())
+        container.__dict__.update(params=Shared(), buffers=Shared(), _frozen=set())
         return container
 
     @property
@@ -49,13 +36,16 @@ class Container(Layer):
         return {name: value for name, value in self.__dict__.items() if isinstance(value, Layer)}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Layer):
+        attributes = type(self).children is Container.children  # those of Sequential and Graph are not
+        if attributes and isinstance(value, Layer):
             self.refuse_repeats({**self.children, name: value})
+        elif isinstance(value, dict | list | tuple if attributes else Layer):
+            self._refuse_hidden(name, value)
         super().__setattr__(name, value)
 
     def forward_child(self, name: str, x: Any) -> Any:
         """children[name].forward(x); an error says which child it was."""
-        layer = self.children[name]
+        layer = self._child(name)
         try:
             return layer.forward(x)
         except Exception as error:
@@ -67,7 +57,7 @@ class Container(Layer):
 
         Raises: TypeError where a child returns something other than (dx, grads), ValueError for wrong keys.
         """
-        layer = self.children[name]
+        layer = self._child(name)
         try:
             returned = layer.backward(upstream)
             if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
@@ -86,9 +76,17 @@ class Container(Layer):
             error.add_note(f"in layer {name}, {layer.label}")
             raise
         held = {f"{name}.{key}": params[key] for key in grads if self.trains(f"{name}.{key}")}
-        self.__dict__["params"].update(held)  # an optimizer holds this dict; a child's astype must reach it
+        # an optimizer holds this dict; a child's astype must reach it
+        dict.update(self.__dict__["params"], held)
         named = ((f"{name}.{key}", grad) for key, grad in grads.items())
-        return dx, {key: grad for key, grad in named if key not in self.frozen}
+        return dx, {key: grad for key, grad in named if key not in self._frozen}
+
+    def _child(self, name: str) -> Layer:
+        children = self.children
+        if name not in children:
+            mend = nearest(str(name), children) if children else "it has none"
+            raise ValueError(f"{self.label}: expected the name of a layer inside, got {name!r}; {mend}")
+        return children[name]
 
     def expect_layer(self, place: str, layer: Any, mend: str) -> None:
         """Refuse what is no layer.   Raises: TypeError."""
@@ -102,7 +100,7 @@ class Container(Layer):
     def refuse_repeats(self, children: dict[str, Layer]) -> None:
         """Refuse a layer object that stands in two places, at any depth."""
         places: dict[int, str] = {}
-        for place, layer in _walk(children):
+        for place, layer in walk(children):
             if id(layer) in places:
                 raise ValueError(
                     f"{type(self).__name__}: expected every layer object in one place, "
@@ -110,35 +108,64 @@ class Container(Layer):
                 )
             places[id(layer)] = place
 
+    def _refuse_hidden(self, name: str, value: Any) -> None:
+        """Refuse a layer where it would be no child: in a list, or as an attribute where those are none."""
+        if isinstance(value, Layer):
+            if value in vars(self).get("_children", {}).values():
+                return
+            raise ValueError(
+                f"{type(self).__name__}: expected no layers beside those given to it, got {value.label} "
+                f"as the attribute {name!r}, whose parameters nobody would find; give it to "
+                "super().__init__(...) first, or subclass Container"
+            )
+        parts = value.values() if isinstance(value, dict) else value
+        layers = [part for part in parts if isinstance(part, Layer)]
+        if any(layer not in self.children.values() for layer in layers):
+            raise ValueError(
+                f"{type(self).__name__}: expected each layer in an attribute of its own, got a "
+                f"{type(value).__name__} of them as {name!r}, whose parameters nobody would find; "
+                f"write self.{name} = Sequential(layer, layer, ...)"
+            )
+
     def freeze(self, *patterns: str) -> None:
         """Take the parameters whose names match out of training: from `params` to `buffers`.
 
             model.freeze("0.*", "*.gamma")       # then make the optimizer, which takes what is left
 
+        They are frozen in every container around them, whichever was asked.
         A frozen BatchNorm still uses its batch's statistics until it is put into evaluation mode itself.
-        Raises: ValueError for a pattern that matches no parameter.
+        Raises: ValueError for no pattern, or one that matches no parameter.
         """
-        self.frozen |= self._matching(patterns, list(self.params))
+        for name in matching("freeze", patterns, [*self.params, *self.frozen]):
+            holder, child, key = self._holder(name)
+            holder._frozen.add(f"{child}.{key}")
         _ = self.params  # an optimizer that holds it finds out
 
     def unfreeze(self, *patterns: str) -> None:
         """Give frozen parameters whose names match back to training.   Raises: ValueError as `freeze`."""
-        self.frozen -= self._matching(patterns, sorted(self.frozen))
+        for name in matching("unfreeze", patterns, self.frozen):
+            holder, child, key = self._holder(name)
+            holder._frozen.remove(f"{child}.{key}")
+
+    @property
+    def frozen(self) -> list[str]:
+        """The dotted names of the parameters that are frozen, at any depth."""
+        inside = {name: layer.frozen for name, layer in self.children.items() if isinstance(layer, Container)}
+        return sorted([*self._frozen, *(f"{name}.{key}" for name, keys in inside.items() for key in keys)])
 
     def trains(self, name: str) -> bool:
         """Whether a child's parameter, by its dotted name, is one of the container's."""
-        return name not in self.frozen
+        return name not in self._frozen
 
-    @staticmethod
-    def _matching(patterns: tuple[str, ...], names: list[str]) -> set[str]:
-        matches = {pattern: {name for name in names if fnmatchcase(name, pattern)} for pattern in patterns}
-        for pattern, matched in matches.items():
-            if not matched:
-                raise ValueError(
-                    f"freeze: expected a pattern that matches parameters, got {pattern!r}; "
-                    + (nearest(pattern, names) if names else "there are none left")
-                )
-        return set().union(*matches.values())
+    def _learns(self, child: str) -> bool:
+        """Whether a child has parameters that are not frozen."""
+        return any(f"{child}.{key}" not in self._frozen for key in self.children[child].params)
+
+    def _holder(self, name: str) -> tuple[Container, str, str]:
+        """Who holds params[name], at any depth: the innermost container, the child's name, its own for it."""
+        child, _, key = name.partition(".")
+        layer = self.children[child]
+        return layer._holder(key) if isinstance(layer, Container) else (self, child, key)
 
     def _collect(self, kind: str) -> dict[str, Array]:
         """The children's arrays under dotted names."""
@@ -152,7 +179,7 @@ class Container(Layer):
         shared: Shared = self.__dict__[kind]  # one dict for life: an optimizer may hold it
         if list(shared) != list(arrays):  # else it stays as it is for those who iterate over it
             shared.clear()
-        shared.update(arrays)
+        dict.update(shared, arrays)
         return shared
 
     @property
@@ -166,7 +193,7 @@ class Container(Layer):
 
     @property
     def buffers(self) -> dict[str, Array]:
-        frozen = {name: array for name, array in self._collect("params").items() if name in self.frozen}
+        frozen = {name: array for name, array in self._collect("params").items() if name in self._frozen}
         return self._show("buffers", self._collect("buffers") | frozen)
 
     @buffers.setter
@@ -205,6 +232,12 @@ class Container(Layer):
         """The children that take the container's own x."""
         return list(self.children.values())
 
+    def _share(self) -> None:
+        """Let the ties of all graphs inside hold (see Graph.tie)."""
+        for layer in self.children.values():
+            if isinstance(layer, Container):
+                layer._share()
+
     def astype(self, dtype: Any) -> Self:
         for layer in self.children.values():
             layer.astype(dtype)
@@ -220,24 +253,12 @@ class Container(Layer):
         return f"{type(self).__name__}({indent(lines, '  ')}{lines and chr(10)})"
 
 
-def _walk(children: dict[str, Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+def walk(children: dict[str, Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers and those inside them, by dotted name."""
     for name, layer in children.items():
         yield prefix + name, layer
         if isinstance(layer, Container):
-            yield from _walk(layer.children, f"{prefix}{name}.")
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A mend for a name that is none of `names`."""
-
-    def likeness(other: str) -> tuple[float, float]:
-        return _ratio(name.lower(), other.lower()), _ratio(name, other)
-
-    return f"did you mean {max(names, key=likeness)!r}?"
-
-
-def _ratio(a: str, b: str) -> float:
-    return SequenceMatcher(None, a, b).ratio()
+            yield from walk(layer.children, f"{prefix}{name}.")
 
 
 def _kinds(returned: Any) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import PerAxis, Sizes, brief, per_axis, shown
-from .windows import crop, outputs, overlap_add, pad, windows
+from .sizes import PerAxis, Sizes, brief, per_axis, shown, size
+from .windows import crop, expect_image, outputs, overlap_add, pad, windows
 
 
 class Slide(NamedTuple):
@@ -33,8 +33,7 @@ class Slide(NamedTuple):
     ) -> Self:  # fmt: skip
         """The arguments of a layer, one number for each axis.   Raises: TypeError, ValueError."""
         who = type(layer).__name__
-        for what, count in zip(("in_channels", "out_channels", "groups"), (*channels, groups), strict=True):
-            per_axis(who, what, count, 1)
+        groups = size(who, "groups", groups)
         common = math.gcd(*channels)
         if common % groups:
             raise ValueError(
@@ -145,9 +144,12 @@ class _Conv(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
+        who = type(self).__name__
+        in_channels = size(who, "in_channels", in_channels)
+        out_channels = size(who, "out_channels", out_channels)
         channels = in_channels, out_channels
         self.slide = Slide.of(self, self.axes, channels, kernel_size, stride, padding, dilation, groups)
-        shape = out_channels, in_channels // groups, *self.slide.kernel
+        shape = out_channels, in_channels // self.slide.groups, *self.slide.kernel
         self.params = {"W": start(init, shape, rng, dtype)}
         if bias:
             self.params["b"] = np.zeros(out_channels, dtype)
@@ -204,15 +206,6 @@ class Conv2D(_Conv):
 
 
 # --- what the transposed convolutions do alike
-
-
-def expect_image(layer: Layer, x: Array, channels: int, axes: int) -> None:
-    """Refuse what is not (N, channels, *sizes), or has no entries along a spatial axis."""
-    layer.expect("x", x, "N", channels, *("L" if axes == 1 else "HW"))
-    if 0 in x.shape[2:]:
-        raise ValueError(
-            f"{layer.label}: expected x with entries along every spatial axis, got {x.shape}; leave it out"
-        )
 
 
 def plus_bias(layer: Layer, y: Array) -> Array:

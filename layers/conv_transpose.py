@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .base import Array, Grads, Layer
-from .conv import Slide, convolve, convolve_dW, convolve_dx, described, expect_image, plus_bias, with_db
+from .conv import Slide, convolve, convolve_dW, convolve_dx, described, plus_bias, with_db
 from .init import Init, Rng, start
-from .sizes import PerAxis, Sizes, per_axis
+from .sizes import PerAxis, Sizes, per_axis, size
+from .windows import expect_image
 
 
 class _ConvTranspose(Layer):
@@ -33,9 +34,11 @@ class _ConvTranspose(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
+        who = type(self).__name__
+        in_channels = size(who, "in_channels", in_channels)
+        out_channels = size(who, "out_channels", out_channels)
         channels = in_channels, out_channels
         self.slide = Slide.of(self, self.axes, channels, kernel_size, stride, padding, dilation, groups)
-        who = type(self).__name__
         self.output_padding = per_axis(who, "output_padding", output_padding, self.axes, low=0)
         limits = tuple(map(max, self.slide.stride, self.slide.dilation))
         if any(extra >= limit for extra, limit in zip(self.output_padding, limits, strict=True)):
@@ -43,7 +46,7 @@ class _ConvTranspose(Layer):
                 f"{who}: expected output_padding below the larger of stride and dilation, {limits}, "
                 f"got {self.output_padding}; choose at most {tuple(limit - 1 for limit in limits)}"
             )
-        shape = in_channels, out_channels // groups, *self.slide.kernel
+        shape = in_channels, out_channels // self.slide.groups, *self.slide.kernel
         self.params = {"W": start(init, shape, rng, dtype)}
         if bias:
             self.params["b"] = np.zeros(out_channels, dtype)

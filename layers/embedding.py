@@ -9,7 +9,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, normal, start
-from .sizes import per_axis
+from .sizes import size
 
 UNIT = partial(normal, std=1.0)
 
@@ -27,7 +27,7 @@ class Embedding(Layer):
     def __init__(
         self, num: int, dim: int, *, init: Init = UNIT, rng: Rng = None, dtype: Any = np.float32
     ) -> None:
-        sizes = (*per_axis("Embedding", "num", num, 1), *per_axis("Embedding", "dim", dim, 1))
+        sizes = size("Embedding", "num", num), size("Embedding", "dim", dim)
         self.params = {"W": start(init, sizes, rng, dtype)}
 
     def forward(self, x: Array) -> Array:

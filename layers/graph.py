@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from textwrap import indent
 from typing import Any, Self
 
+import numpy as np
+
 from .base import Grads, Layer
 from .combine import add_adjoints
-from .container import Container, nearest
+from .container import Container
+from .names import nearest
 
 
 class Graph(Container):
@@ -30,6 +33,12 @@ class Graph(Container):
     """
 
     def __init__(self, inputs: str | Sequence[str], output: str) -> None:
+        for what, names in (("inputs", inputs), ("output", output)):
+            if not isinstance(names, str if what == "output" else str | tuple | list):
+                raise TypeError(
+                    f"Graph: expected {what} by name, got {type(names).__name__}; "
+                    'write Graph(inputs=("x", "y"), output="f")'
+                )
         self.inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self.output = output
         self.sources: dict[str, tuple[str, ...]] = {}  # of every node, in the order of declaration
@@ -54,6 +63,11 @@ class Graph(Container):
         if not sources:
             raise ValueError(f"Graph: expected a source for {name!r}, got none; name an input or a node")
         for source in sources:
+            if not isinstance(source, str):
+                raise TypeError(
+                    f"Graph: expected the sources of {name!r} by name, got {type(source).__name__}; "
+                    f'write add({name!r}, layer, "x", "y")'
+                )
             if source not in names:
                 raise ValueError(
                     f"Graph: expected the sources of {name!r} to be declared before it, got {source!r}; "
@@ -62,11 +76,14 @@ class Graph(Container):
         self.refuse_repeats({**self._children, name: layer})
         self._children[name], self.sources[name] = layer, sources
         layer.training = self.training
+        vars(self).pop("_cache", None)  # backward speaks of a forward through all nodes
         if not self.input_grad:
             self.input_grad = False
 
     def forward(self, x: Any) -> Any:
         self._expect_used()
+        if self.tied:
+            self._share()  # a child may have been converted alone
         several = len(self.inputs) > 1
         if several:
             self.expect_tuple("x", x, len(self.inputs))
@@ -79,7 +96,8 @@ class Graph(Container):
         return values[self.output]
 
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
-        adjoints = dict.fromkeys(self.cache) | {self.output: upstream}
+        values = self.cache
+        adjoints = dict.fromkeys(values) | {self.output: upstream}
         reached, parts = {self.output}, []
         for name, sources in reversed(self.sources.items()):
             dx, grads = self._pull(name, adjoints[name])
@@ -88,6 +106,8 @@ class Graph(Container):
                 self.expect_tuple(f"dx of {name!r}", dx, len(sources))
             pulled = (dx,) * len(sources) if dx is None or len(sources) == 1 else dx
             for source, adjoint in zip(sources, pulled, strict=True):
+                if adjoint is not None and isinstance(values[source], np.ndarray):
+                    self.expect(f"dx of {name!r} for {source!r}", adjoint, *values[source].shape)
                 if source in reached:  # the copy gate, backwards, adds
                     adjoint = add_adjoints(adjoints[source], adjoint)
                 adjoints[source] = adjoint
@@ -108,7 +128,10 @@ class Graph(Container):
         params = self.params
         for known in (name, owner):
             if known not in params:
-                raise ValueError(f"Graph: expected a name in params, got {known!r}; {nearest(known, params)}")
+                mend = "unfreeze it, and freeze the owner after the tie"
+                if known not in self.frozen:
+                    mend = nearest(known, params) if params else "there are none"
+                raise ValueError(f"Graph: expected a name in params, got {known!r}; {mend}")
         if name == owner or params[name].shape != params[owner].shape:
             raise ValueError(
                 f"Graph: expected two parameters of one shape to tie, "
@@ -116,11 +139,25 @@ class Graph(Container):
             )
         self.tied |= {one: owner for one, its_owner in self.tied.items() if its_owner == name} | {name: owner}
         self._share()
+        _ = self.params  # an optimizer that holds it finds out
 
     def astype(self, dtype: Any) -> Self:
         super().astype(dtype)
         self._share()
         return self
+
+    def _share(self) -> None:
+        """Put the owner's array where each parameter tied to it was."""
+        params = self._collect("params") if self.tied else {}
+        for name, owner in self.tied.items():
+            if name not in params:
+                raise ValueError(
+                    f"Graph: expected {name!r}, tied to {owner!r}, to be told by its owner alone, "
+                    f"got it tied or frozen inside {name.partition('.')[0]!r} too; undo that there"
+                )
+            (one, child, key), (other, owning, owner_key) = self._holder(name), self._holder(owner)
+            one.children[child].params[key] = other.children[owning].params[owner_key]
+        super()._share()
 
     def trains(self, name: str) -> bool:
         return name not in self.tied and super().trains(name)
@@ -142,7 +179,7 @@ class Graph(Container):
         """The pullback of one node; nothing where nobody below needs a dx."""
         if upstream is not None or name == self.output:
             return self.backward_child(name, upstream)
-        if self._children[name].params:
+        if self._learns(name):
             raise ValueError(
                 f"Graph: expected an adjoint for {name!r}, which has parameters, got None where it is used; "
                 "set input_grad = True there"
@@ -172,20 +209,6 @@ class Graph(Container):
                 f"Graph: expected every value to be used, got {', '.join(map(repr, unused))} unused; "
                 "make it a source of a node, or leave it out"
             )
-
-    def _share(self) -> None:
-        """Put the owner's array where each parameter tied to it was."""
-        for name, owner in self.tied.items():
-            (holder, key), (other, other_key) = self._holder(owner), self._holder(name)
-            other.params[other_key] = holder.params[key]
-
-    def _holder(self, name: str) -> tuple[Layer, str]:
-        """The layer that holds params[name], at any depth, and its own name for it."""
-        layer: Layer = self
-        while isinstance(layer, Container):
-            child, _, name = name.partition(".")
-            layer = layer.children[child]
-        return layer, name
 
     def _sum_tied(self, grads: Grads) -> Grads:
         for name, owner in self.tied.items():

@@ -128,8 +128,10 @@ NAMED |= {
 def start(init: Init, shape: tuple[int, ...], rng: Rng, dtype: Any) -> Array:
     """An array of this shape and dtype from an initialiser's name, or a callable (shape, rng) -> array.
 
-    Raises: ValueError for an unknown name or a callable that returns another shape.
+    Raises: ValueError for an unknown name, a callable that returns another shape, another dtype than floats.
     """
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"init: expected a floating dtype, got {np.dtype(dtype)}; try np.float32")
     if isinstance(init, str) and init not in NAMED:
         near = difflib.get_close_matches(init, NAMED, 1)
         raise ValueError(

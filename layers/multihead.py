@@ -11,7 +11,7 @@ import numpy as np
 from .attention import ScaledDotProductAttention, expect_mask, expect_numbers
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import per_axis
+from .sizes import size
 
 
 class MultiHeadAttention(Layer):
@@ -41,8 +41,7 @@ class MultiHeadAttention(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        for what, size in (("dim", dim), ("heads", heads)):
-            per_axis("MultiHeadAttention", what, size, axes=1)
+        dim, heads = size("MultiHeadAttention", "dim", dim), size("MultiHeadAttention", "heads", heads)
         if dim % heads:
             raise ValueError(
                 f"MultiHeadAttention: expected heads to divide dim, got dim {dim} and heads {heads}; "
@@ -133,8 +132,9 @@ class MultiHeadAttention(Layer):
 
     def _with_heads(self, mask: Array, q: Array, k: Array) -> Array:
         """The mask as it broadcasts to the scores (N, heads, Tq, Tk)."""
+        self.expect("mask", mask, ...)
         N, Tq, Tk = len(q), q.shape[1], k.shape[1]
-        shape = {2: (Tq, Tk), 3: (N, Tq, Tk)}.get(np.ndim(mask), (N, self.heads, Tq, Tk))
+        shape = {2: (Tq, Tk), 3: (N, Tq, Tk)}.get(mask.ndim, (N, self.heads, Tq, Tk))
         expect_mask(self, mask, shape, "write a padding mask (N, Tk) as mask[:, None, :]")
         return mask[:, None] if mask.ndim == 3 else mask
 

@@ -15,10 +15,14 @@ class Numbered(Container):
     def __init__(self, *layers: Layer) -> None:
         for i, layer in enumerate(layers):
             self.expect_layer(str(i), layer, f"write {self.label}(layer, layer, ...)")
-        self.layers = layers
         self._children = {str(i): layer for i, layer in enumerate(layers)}
         self.refuse_repeats(self._children)
 
     @property
     def children(self) -> dict[str, Layer]:
         return self._children
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The children in a row."""
+        return tuple(self._children.values())

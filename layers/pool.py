@@ -11,16 +11,16 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .sizes import PerAxis, Sizes, brief, per_axis, shown
-from .windows import crop, outputs, overlap_add, pad, windows
+from .windows import crop, expect_image, outputs, overlap_add, pad, windows
 
 
 class _Pool(Layer):
     """What the pools share: the windows of x, entry by entry, and the way back to dx."""
 
-    sizes: ClassVar[tuple[str, ...]]  # the names of the spatial axes
+    axes: ClassVar[int]  # spatial ones
 
     def __init__(self, kernel_size: PerAxis, *, stride: PerAxis | None = None, padding: PerAxis = 0) -> None:
-        who, axes = type(self).__name__, len(self.sizes)
+        who, axes = type(self).__name__, self.axes
         self.kernel = per_axis(who, "kernel_size", kernel_size, axes)
         self.stride = self.kernel if stride is None else per_axis(who, "stride", stride, axes)
         self.padding = per_axis(who, "padding", padding, axes, low=0)
@@ -33,7 +33,7 @@ class _Pool(Layer):
 
     def entries(self, x: Array, padding_value: float) -> list[Array]:
         """Views of x, one for each entry of the kernel: that entry of every window, (N, C, *outputs)."""
-        self.expect("x", x, "N", "C", *self.sizes)
+        expect_image(self, x, "C", self.axes)
         if x.dtype.kind not in "fc":  # -inf and averages are no integers
             raise TypeError(
                 f"{self.label}: expected x of a floating dtype, got {x.dtype}; use x.astype(np.float32)"
@@ -111,7 +111,7 @@ class MaxPool1D(_MaxPool):
     Raises: ValueError for a kernel larger than the padded x, and for padding above half the kernel.
     """
 
-    sizes = ("L",)
+    axes = 1
 
 
 class MaxPool2D(_MaxPool):
@@ -124,7 +124,7 @@ class MaxPool2D(_MaxPool):
     Raises: ValueError for a kernel larger than the padded x, and for padding above half the kernel.
     """
 
-    sizes = ("H", "W")
+    axes = 2
 
 
 class AvgPool1D(_AvgPool):
@@ -136,7 +136,7 @@ class AvgPool1D(_AvgPool):
     Raises: ValueError for a kernel larger than the padded x, and for padding above half the kernel.
     """
 
-    sizes = ("L",)
+    axes = 1
 
 
 class AvgPool2D(_AvgPool):
@@ -149,7 +149,7 @@ class AvgPool2D(_AvgPool):
     Raises: ValueError for a kernel larger than the padded x, and for padding above half the kernel.
     """
 
-    sizes = ("H", "W")
+    axes = 2
 
 
 class GlobalAvgPool(Layer):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import per_axis
+from .sizes import size
 
 
 class PositionalEncoding(Layer):
@@ -33,8 +33,7 @@ class PositionalEncoding(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        for what, size in (("max_len", max_len), ("dim", dim)):
-            per_axis("PositionalEncoding", what, size, axes=1)
+        max_len, dim = size("PositionalEncoding", "max_len", max_len), size("PositionalEncoding", "dim", dim)
         self.learned = bool(learned)
         if learned:
             self.params = {"W": start(init, (max_len, dim), rng, dtype)}

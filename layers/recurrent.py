@@ -11,7 +11,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import per_axis
+from .sizes import size
 
 State = tuple[Array, ...]  # (h,), or (h, c)
 
@@ -38,11 +38,11 @@ class Recurrent(Layer):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        (D,) = per_axis(type(self).__name__, "input_size", input_size, axes=1)
-        (H,) = per_axis(type(self).__name__, "hidden_size", hidden_size, axes=1)
+        who = type(self).__name__
+        D, H = size(who, "input_size", input_size), size(who, "hidden_size", hidden_size)
         rng = np.random.default_rng(rng)  # one for all blocks, or they would be equal
-        for name, size in (("W_x", D), ("W_h", H)):
-            self.params[name] = np.concatenate([start(init, (H, size), rng, dtype) for _ in self.bias_start])
+        for name, n in (("W_x", D), ("W_h", H)):
+            self.params[name] = np.concatenate([start(init, (H, n), rng, dtype) for _ in self.bias_start])
         if bias:
             self.params["b_x"] = np.repeat(self.bias_start, H).astype(dtype)
             self.params["b_h"] = np.zeros(len(self.bias_start) * H, dtype)

@@ -19,7 +19,7 @@ class RMSNorm(Layer):
 
     Shapes: x (N, ..., *features), gamma (*features,), y like x.
     Raises: ValueError where eps = 0 and an example is all zeros.
-    Source: Zhang & Sennrich 2019, section 3
+    Source: Zhang & Sennrich 2019, section 4
     """
 
     def __init__(

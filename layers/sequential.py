@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Grads, Layer
+from .container import Container
 from .numbered import Numbered
 
 
@@ -34,17 +35,17 @@ class Sequential(Numbered):
     def _expect_no_params(self, below: list[str], above: Layer) -> None:
         """A layer gave no dx: that is fine where nothing below it learns."""
         for name in below:
-            if self.children[name].params:
+            if self._learns(name):
                 raise ValueError(
                     f"{above.label}: expected dx, got None; layer {name}, {self.children[name].label}, "
-                    "below it has parameters and needs it"
+                    "below it has parameters and needs it: set input_grad = True above"
                 )
 
     def first_children(self) -> list[Layer]:
-        """Up to the first layer with params: the layers before it have nothing to learn from dx."""
+        """Up to the first layer with params, frozen or not: those before it have nothing to learn from dx."""
         first: list[Layer] = []
         for layer in self.layers:
             first.append(layer)
-            if layer.params:
+            if layer.params or (isinstance(layer, Container) and layer.frozen):
                 break
         return first

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import operator
 
 import numpy as np
 
 from .base import Array, Grads, Layer
+from .sizes import index
 
 
 class Reshape(Layer):
@@ -84,7 +84,7 @@ class Permute(Layer):
 
 def _integers(who: str, what: str, values: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        return tuple(map(operator.index, values))
+        return tuple(map(index, values))
     except TypeError:
         raise TypeError(
             f"{who}: expected {what} to be integers, got {values}; write {who}(2, 1), without a tuple"

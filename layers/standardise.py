@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Array, Layer
-from .sizes import Sizes, per_axis
+from .sizes import Sizes, per_axis, real
 
 # What is normalised together is a row of a matrix (R, n). A row is centred, then rescaled to length sqrt(n);
 # pulled back through both, in reverse, with mean(x_hat) = 0 the three paths of x to x_hat sum to
@@ -58,7 +58,8 @@ def plain(features: Sizes) -> int | Sizes:
 
 
 def epsilon(who: str, eps: float) -> float:
-    """`eps` as a float.   Raises: ValueError below 0, where a root would be of a negative number."""
+    """`eps` as a float.   Raises: TypeError; ValueError below 0, for a root of a negative number."""
+    eps = real(who, "eps", eps)
     if not 0 <= eps < np.inf:
         raise ValueError(f"{who}: expected eps >= 0 and finite, got {eps}; use a small number like 1e-5")
-    return float(eps)
+    return eps

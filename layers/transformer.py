@@ -14,7 +14,7 @@ from .init import Rng
 from .layernorm import LayerNorm
 from .multihead import MultiHeadAttention
 from .sequential import Sequential
-from .sizes import per_axis
+from .sizes import size
 
 
 class TransformerBlock(Container):
@@ -39,8 +39,8 @@ class TransformerBlock(Container):
         rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        for what, size in (("dim", dim), ("heads", heads), ("hidden", hidden)):
-            per_axis("TransformerBlock", what, size, axes=1)
+        sizes = ("dim", dim), ("heads", heads), ("hidden", hidden)
+        dim, heads, hidden = (size("TransformerBlock", what, value) for what, value in sizes)
         rng = np.random.default_rng(rng)
         self.dim = dim
         self.norm1 = LayerNorm(dim, dtype=dtype)
@@ -51,8 +51,8 @@ class TransformerBlock(Container):
         )
 
     def forward(self, x: Array | tuple[Array, Array]) -> Array:
-        if isinstance(x, tuple):
-            self.expect_tuple("x", x, 2)
+        if isinstance(x, tuple) and len(x) != 2:
+            raise ValueError(f"{self.label}: expected x or (x, mask), got a tuple of {len(x)}")
         x, *mask = x if isinstance(x, tuple) else (x,)
         self.expect("x", x, "N", "T", self.dim)
         z = self.forward_child("norm1", x)

@@ -10,6 +10,15 @@ from .base import Array, Layer
 from .sizes import Sizes
 
 
+def expect_image(layer: Layer, x: Array, channels: int | str, axes: int) -> None:
+    """Refuse what is not (N, channels, *sizes), or has no entries along a spatial axis."""
+    layer.expect("x", x, "N", channels, *("L" if axes == 1 else "HW"))
+    if 0 in x.shape[2:]:
+        raise ValueError(
+            f"{layer.label}: expected x with entries along every spatial axis, got {x.shape}; leave it out"
+        )
+
+
 def outputs(
     layer: Layer, sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
 ) -> Sizes:

@@ -205,6 +205,10 @@ def test_attention_refuses_a_mask_that_does_not_fit():
             layer.forward((q, k, k, np.ones((2, 3, 5), dtype)))
     with pytest.raises(TypeError, match=r"expected mask to be a NumPy array, got NoneType"):
         layer.forward((q, k, k, None))
+    with pytest.raises(
+        TypeError, match=r"Attention\(\): expected mask to be a NumPy array, got list; convert"
+    ):
+        layer.forward((q, k, k, [[True], [True, False]]))
     for shape in ((5, 3), (2, 5), (3, 3, 5), (2, 3, 2), (1, 2, 3, 5), ()):
         with pytest.raises(ValueError, match=r"expected mask of shape \(.*5\), with 1 for any size, got \("):
             layer.forward((q, k, k, np.ones(shape, bool)))
@@ -358,6 +362,19 @@ def test_multihead_refuses_sizes_that_do_not_fit():
         MultiHeadAttention(-2, 1)
     with pytest.raises(TypeError, match=who + r"heads to be an integer, got 2\.0"):
         MultiHeadAttention(6, 2.0)
+    with pytest.raises(TypeError, match=who + r"heads to be an integer, got \(2,\)"):
+        MultiHeadAttention(6, (2,))
+    with pytest.raises(TypeError, match=who + r"dim to be an integer, got True"):
+        MultiHeadAttention(True, 1)
+
+
+def test_sizes_may_be_small_numpy_integers_that_would_overflow(rng):
+    small, plain = (
+        MultiHeadAttention(dim, heads, rng=0) for dim, heads in ((np.int16(512), np.uint8(8)), (512, 8))
+    )
+    x = rng.standard_normal((1, 2, 512))
+    np.testing.assert_array_equal(small.forward(x), plain.forward(x))
+    assert repr(small) == repr(plain)
 
 
 def test_multihead_refuses_what_does_not_fit():
@@ -389,6 +406,8 @@ def test_multihead_refuses_a_mask_that_does_not_fit():
     who = r"MultiHeadAttention\(6, heads=2\): expected "
     with pytest.raises(TypeError, match=who + r"mask of bool, .* got float64; .* mask\.astype\(bool\)"):
         layer.forward((q, k))  # two are (x, mask)
+    with pytest.raises(TypeError, match=who + r"mask to be a NumPy array, got list; convert"):
+        layer.forward((q, [[True], [True, False]]))
     for shape, full in [
         ((2, 5), (3, 5)),
         ((5, 3), (3, 5)),
@@ -466,6 +485,8 @@ def test_positions_refuse_what_does_not_fit():
         PositionalEncoding(0, 6)
     with pytest.raises(TypeError, match=r"PositionalEncoding: expected dim to be an integer, got 1\.5"):
         PositionalEncoding(4, 1.5)
+    with pytest.raises(TypeError, match=r"PositionalEncoding: expected max_len to be an integer, got \(4,\)"):
+        PositionalEncoding((4,), 6)
 
 
 # --- the block
@@ -540,10 +561,12 @@ def test_the_block_refuses_what_does_not_fit():
         TransformerBlock(6, 2, 0)
     with pytest.raises(ValueError, match="expected heads to divide dim, got dim 6 and heads 4"):
         TransformerBlock(6, 4, 7)
+    with pytest.raises(TypeError, match="TransformerBlock: expected dim to be an integer, got True"):
+        TransformerBlock(True, 1, 7)
     layer, x = TransformerBlock(6, 2, 7), np.ones((2, 3, 6))
     with pytest.raises(ValueError, match=r"TransformerBlock: expected x of shape \(N, T, 6\), got \(3, 6\)"):
         layer.forward(x[0])
-    with pytest.raises(ValueError, match=r"TransformerBlock: expected x to be a tuple of 2, got 3"):
+    with pytest.raises(ValueError, match=r"TransformerBlock: expected x or \(x, mask\), got a tuple of 3"):
         layer.forward((x, x, x))
     with pytest.raises(TypeError, match=r"expected mask of bool, .* got float64") as caught:
         layer.forward((x, np.ones((3, 3))))

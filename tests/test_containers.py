@@ -394,3 +394,156 @@ def test_a_pattern_that_matches_nothing_is_refused():
     assert not model.frozen
     with pytest.raises(ValueError, match=r"got '0\.W'; there are none"):
         model.unfreeze("0.W")
+
+
+def test_freezing_reaches_the_innermost_container_and_can_be_undone_from_any():
+    model = network()
+    main = model.layers[2].main
+    model.freeze("2.main.0.*")
+    assert list(main.params) == ["1.gamma", "1.beta"]
+    assert main.frozen == ["0.W", "0.b"]
+    assert model.frozen == ["2.main.0.W", "2.main.0.b"]
+    main.unfreeze("0.b")
+    assert model.frozen == ["2.main.0.W"]
+    model.unfreeze("2.*")
+    assert list(model.params) == list(network().params)
+
+
+def test_freezing_twice_is_freezing_once():
+    model = network()
+    model.layers[2].freeze("*")
+    model.freeze("2.*")
+    model.freeze("2.*", "0.W")
+    model.unfreeze("*")
+    assert list(model.params) == list(network().params)
+
+
+def test_a_state_goes_from_a_frozen_model_to_one_that_is_not_and_back():
+    frozen, model = network(), network()
+    frozen.freeze("0.*", "2.*")
+    frozen.params["3.W"][...] = 7
+    model.load_state(frozen.state())
+    assert (model.params["3.W"] == 7).all()
+    model.params["0.W"][...] = 8
+    frozen.load_state(model.state())
+    assert (frozen.layers[0].params["W"] == 8).all()
+
+
+@pytest.mark.parametrize("call", ["freeze", "unfreeze"])
+def test_what_is_no_pattern_is_refused(call):
+    model = network()
+    model.freeze("0.*")
+    with pytest.raises(ValueError, match=rf'{call}: expected a pattern .*, got none; write {call}\("\*"\)'):
+        getattr(model, call)()
+    with pytest.raises(TypeError, match=rf'{call}: expected a pattern .*, got list; write {call}\("0\.\*"'):
+        getattr(model, call)(["0.*"])
+    assert model.frozen == ["0.W", "0.b"]
+
+
+def test_an_unfrozen_part_still_gets_its_gradient_where_no_dx_was_asked_for_meanwhile():
+    model, x = Sequential(Sequential(Affine(3, 4, rng=0)), Affine(4, 2, rng=1)), np.ones((5, 3), np.float32)
+    model.freeze("0.*")
+    model.input_grad = False
+    assert model.backward(model.forward(x))[1].keys() == {"1.W", "1.b"}
+    model.unfreeze("*")
+    dx, grads = model.backward(model.forward(x))
+    assert dx is None
+    assert grads.keys() == {"0.0.W", "0.0.b", "1.W", "1.b"}
+
+
+def test_a_missing_dx_does_not_matter_above_what_is_frozen():
+    net = Sequential(Affine(2, 2), Returns((None, {})), ReLU())
+    net.freeze("0.*")
+    net.forward(np.ones((3, 2), np.float32))
+    assert net.backward(np.ones((3, 2))) == (None, {})
+
+
+def test_params_are_not_replaced_by_update_either():
+    net = network()
+    with pytest.raises(ValueError, match=r"params\['0.b'\]: expected a change in place, got another array"):
+        net.params.update({"0.b": np.ones(4, np.float32)})
+    net.params.update(net.params)
+
+
+def test_layers_in_a_list_are_refused_as_nobody_would_find_their_parameters():
+    class Stack(Container):
+        def __init__(self, layers):
+            self.blocks = layers
+
+    for layers in ([Affine(3, 3), ReLU()], (ReLU(),), {"a": ReLU()}):
+        with pytest.raises(
+            ValueError, match=r"Stack: expected each layer in an attribute of its own, got a .* as 'blocks'"
+        ):
+            Stack(layers)
+    net = Gated(3)
+    net.order = [net.f, net.g]
+    assert list(net.children) == ["f", "g"]
+
+
+def test_the_name_of_no_child_is_refused():
+    with pytest.raises(
+        ValueError, match=r"Gated: expected the name of a layer inside, got 'h'; did you mean"
+    ):
+        Gated(3).forward_child("h", np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"Sequential: .* got '0'; it has none"):
+        Sequential().backward_child("0", np.ones((2, 3)))
+
+
+def test_a_state_comes_from_an_npz_file_in_any_kind_of_real_numbers(tmp_path):
+    net, other = network(), network().astype(np.float64)
+    net.params["0.b"][...] = [1, 2, 3, 4]
+    np.savez(tmp_path / "state.npz", **net.state() | {"3.b": np.array([5, 6])})
+    with np.load(tmp_path / "state.npz") as state:
+        other.load_state(state)
+    np.testing.assert_array_equal(other.params["0.b"], [1, 2, 3, 4])
+    np.testing.assert_array_equal(other.params["3.b"], [5, 6])
+    assert other.params["0.b"].dtype == np.float64
+
+
+@pytest.mark.parametrize("values", [np.array(["a", "b"]), np.array([1j, 2]), np.array([None, 1])])
+def test_a_state_of_no_real_numbers_changes_nothing(values):
+    net = network()
+    before = net.state()
+    state = {name: array + 1 for name, array in before.items()} | {"3.b": values}
+    with pytest.raises(ValueError, match=r"mis-typed: 3\.b \(expected float32, got "):
+        net.load_state(state)
+    assert all(np.array_equal(before[name], array) for name, array in net.state().items())
+    for value in (None, [1, 2]):
+        with pytest.raises(TypeError, match=r"expected state to be a dict, got .*; pass what state"):
+            net.load_state(value)
+
+
+def test_a_layer_that_would_be_no_child_is_refused():
+    class Net(Sequential):
+        def __init__(self):
+            super().__init__(Affine(3, 3))
+            self.head = Affine(3, 2)
+
+    with pytest.raises(
+        ValueError, match=r"Net: .* got Affine\(3 -> 2\) as the attribute 'head', .*; give it to"
+    ):
+        Net()
+    net = network()
+    net.first = net.layers[0]  # another name for one that it has
+    assert list(net.children) == ["0", "1", "2", "3"]
+    with pytest.raises(AttributeError, match="layers"):
+        network().layers = (ReLU(),)
+
+
+class Summed(Layer):
+    """y = sum of x over its last axis, with a backward that forgets to copy upstream along it."""
+
+    def forward(self, x):
+        return x.sum(axis=1)
+
+    def backward(self, upstream):
+        return upstream, {}
+
+
+def test_a_dx_of_another_shape_is_not_broadcast_into_a_sum():
+    branch = Branch(Summed(), Flatten())
+    branch.forward(np.ones((3, 3)))
+    with pytest.raises(
+        ValueError, match=r"the adjoints of one value to have one shape, got \(3,\) and \(3, 3\)"
+    ):
+        branch.backward((np.ones(3), np.ones((3, 3))))

@@ -382,6 +382,26 @@ def test_what_is_no_size_is_refused(kind):
         kind(2, 3, 2, stride=(1, 2, 3))
     with pytest.raises(TypeError, match=r"expected groups to be an integer, got 1.5"):
         kind(2, 3, 2, groups=1.5)
+    with pytest.raises(TypeError, match=r"expected groups to be an integer, got \(2,\)"):
+        kind(2, 4, 2, groups=(2,))
+    with pytest.raises(TypeError, match=r"expected out_channels to be an integer, got \[3\]"):
+        kind(2, [3], 2)
+
+
+@every_layer
+def test_true_is_no_size(kind):
+    with pytest.raises(TypeError, match=rf"{kind.__name__}: expected padding to be an integer.*, got True"):
+        kind(2, 3, 2, padding=True)
+    with pytest.raises(TypeError, match=rf"{kind.__name__}: expected in_channels to be an integer, got True"):
+        kind(True, 3, 2)
+
+
+@every_layer
+def test_sizes_may_be_small_numpy_integers_that_would_overflow(kind):
+    small = kind(np.int16(600), np.int16(300), np.uint8(3), groups=np.uint8(100), rng=0)
+    plain = kind(600, 300, 3, groups=100, rng=0)
+    assert repr(small) == repr(plain)
+    equal(small.params["W"], plain.params["W"])
 
 
 @pytest.mark.parametrize("kind", [Conv2D, ConvTranspose2D])

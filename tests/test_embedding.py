@@ -105,6 +105,8 @@ def test_what_are_no_ids_are_refused():
         ((3, -1), ValueError, r"Embedding: expected dim >= 1, got -1"),
         ((3.0, 2), TypeError, r"Embedding: expected num to be an integer, got 3\.0"),
         ((3, None), TypeError, r"Embedding: expected dim to be an integer, got None"),
+        ((True, 2), TypeError, r"Embedding: expected num to be an integer, got True"),
+        (((3,), 2), TypeError, r"Embedding: expected num to be an integer, got \(3,\)"),
     ],
 )
 def test_the_constructor_checks_its_sizes(sizes, error, message):

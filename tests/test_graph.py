@@ -8,13 +8,17 @@ import pytest
 
 from gradcheck import check_layer
 from layers import (
+    LSTM,
     Add,
     Affine,
     Branch,
     Concat,
+    Copy,
     Elementwise,
+    Embedding,
     Graph,
     Identity,
+    LastStep,
     Layer,
     Max,
     Mul,
@@ -361,3 +365,142 @@ def test_repr_reads_as_the_declaration():
     graph.add("q", Add(), "x", "y")
     graph.add("f", Mul(), "q", "y")
     assert repr(graph) == "Graph(x, y -> f\n  q = Add()(x, y)\n  f = Mul()(q, y)\n)"
+
+
+def test_a_value_may_be_a_tuple_and_its_adjoint_is_one_too():
+    """y = x x + max(x, x): the copies go to both gates, so each adjoint is the sum of 3 + 1 and 3 + 0."""
+    graph = Graph(inputs="x", output="y")
+    graph.add("copies", Copy(2), "x")
+    graph.add("square", Mul(), "copies")
+    graph.add("largest", Max(), "copies")
+    graph.add("y", Add(), "square", "largest")
+    assert graph.forward(number(3)) == 12
+    assert graph.backward(number(1))[0] == 7
+    assert graph.values["copies"] == (3, 3)
+    assert graph.adjoints["copies"] == (4, 3)
+
+
+def test_ids_and_masks_have_no_adjoint():
+    graph = Graph(inputs=("ids", "mask"), output="y")
+    graph.add("vectors", Embedding(5, 3, rng=0), "ids")
+    graph.add("states", LSTM(3, 4, rng=1), "vectors", "mask")
+    graph.add("y", LastStep(), "states", "mask")
+    mask = np.array([[True, True], [True, False]])
+    y = graph.forward((np.array([[1, 2], [0, 4]]), mask))
+    dx, grads = graph.backward(np.ones_like(y))
+    assert dx == (None, None) == (graph.adjoints["ids"], graph.adjoints["mask"])
+    assert grads["vectors.W"].any(axis=1).tolist() == [True, True, True, False, False]
+
+
+def test_a_node_added_after_the_forward_asks_for_another():
+    graph = Graph(inputs="x", output="y")
+    graph.add("y", ReLU(), "x")
+    graph.forward(one)
+    graph.add("late", ReLU(), "y")
+    with pytest.raises(RuntimeError, match=r"Graph: backward called before forward"):
+        graph.backward(one)
+
+
+def nested():
+    """tanh(x Aᵀ Bᵀ) Cᵀ, where A and B stand in a graph inside the graph and B is A."""
+    inner, graph = Graph(inputs="x", output="b"), Graph(inputs="x", output="c")
+    inner.add("a", Affine(3, 3, bias=False, rng=0), "x")
+    inner.add("b", Affine(3, 3, bias=False, rng=1), "a")
+    graph.add("inner", Sequential(inner, Tanh()), "x")
+    graph.add("c", Affine(3, 3, bias=False, rng=2), "inner")
+    return graph, inner
+
+
+@pytest.mark.parametrize(("name", "owner"), [("inner.0.a.W", "c.W"), ("c.W", "inner.0.a.W")])
+def test_what_is_tied_inside_may_be_tied_again_outside(name, owner):
+    graph, inner = nested()
+    inner.tie("b.W", "a.W")
+    graph.tie(name, owner)
+    assert list(graph.params) == [owner]
+    report = check_layer(graph, (4, 3), level="full")
+    assert report.passed, str(report)
+    assert graph.params[owner] is inner.children["b"].params["W"] is graph.children["c"].params["W"]
+
+
+@pytest.mark.parametrize("change", [lambda inner: inner.tie("b.W", "a.W"), lambda inner: inner.freeze("b.W")])
+def test_what_is_tied_outside_is_not_tied_or_frozen_inside(change):
+    graph, inner = nested()
+    graph.tie("inner.0.b.W", "c.W")
+    change(inner)
+    with pytest.raises(ValueError, match=r"'inner\.0\.b\.W', tied to 'c\.W', .*, got it tied or frozen"):
+        graph.forward(np.ones((4, 3), np.float32))
+
+
+def test_a_tie_outlives_a_child_that_was_converted_alone():
+    graph = tied()
+    graph.children["y"].astype(np.float64)
+    graph.forward(np.ones((2, 3)))
+    assert graph.children["y"].params["W"] is graph.params["encode.0.W"]
+
+
+def test_a_tied_parameter_is_frozen_and_unfrozen_with_its_owner():
+    graph = tied()
+    graph.freeze("*")
+    assert graph.params == {}
+    graph.unfreeze("encode.*")
+    assert list(graph.params) == ["encode.0.W"]
+    assert check_layer(graph, (5, 3)).passed
+    graph = tied()
+    graph.tied.clear()
+    graph.freeze("encode.0.W")
+    with pytest.raises(ValueError, match=r"got 'encode\.0\.W'; unfreeze it, and freeze the owner after"):
+        graph.tie("y.W", "encode.0.W")
+
+
+def test_an_optimizer_that_was_made_before_the_tie_says_so():
+    graph = highway()
+    graph.add("z", Affine(2, 2, rng=3), "y")
+    optimizer = Adam(graph.params)
+    graph.tie("h.b", "gate.0.b")
+    with pytest.raises(ValueError, match=r"expected the parameters it was made with, .*make a new optimizer"):
+        optimizer.step({})
+
+
+def test_a_missing_adjoint_does_not_matter_above_what_is_frozen():
+    graph = Graph(inputs="x", output="y")
+    graph.add("a", Affine(3, 2, rng=0), "x")
+    graph.add("y", NoDx(), "a")
+    graph.freeze("a.*")
+    graph.forward(np.ones((4, 3), np.float32))
+    assert graph.backward(np.ones((4, 2))) == (None, {})
+
+
+def test_names_that_are_no_strings_are_refused():
+    with pytest.raises(
+        TypeError, match=r'expected inputs by name, got int; write Graph\(inputs=\("x", "y"\)'
+    ):
+        Graph(inputs=2, output="f")
+    with pytest.raises(TypeError, match="expected output by name, got NoneType"):
+        Graph(inputs="x", output=None)
+    graph = Graph(inputs=("x", "y"), output="f")
+    with pytest.raises(
+        TypeError, match=r"the sources of 'f' by name, got tuple; write add\('f', layer, \"x\""
+    ):
+        graph.add("f", Add(), ("x", "y"))
+    graph.add("f", Add(), "x", "y")
+    with pytest.raises(ValueError, match=r"expected a name in params, got 'f\.W'; there are none"):
+        graph.tie("f.W", "x.W")
+
+
+class Summed(Layer):
+    """y = sum of x over its last axis, with a backward that forgets to copy upstream along it."""
+
+    def forward(self, x):
+        return x.sum(axis=1)
+
+    def backward(self, upstream):
+        return upstream, {}
+
+
+def test_a_dx_of_another_shape_than_its_source_is_named():
+    graph = Graph(inputs="x", output="y")
+    graph.add("h", Tanh(), "x")
+    graph.add("y", Summed(), "h")
+    graph.forward(np.ones((3, 3)))
+    with pytest.raises(ValueError, match=r"expected dx of 'y' for 'h' of shape \(3, 3\), got \(3,\)"):
+        graph.backward(np.ones(3))

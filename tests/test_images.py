@@ -1,6 +1,7 @@
 """Pooling, shapes, borders and dropped channels: values worked by hand, naive loops, and what is refused."""
 
 import math
+import re
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ from layers import (
     Affine,
     AvgPool1D,
     AvgPool2D,
+    Dropout,
     Dropout2D,
     Flatten,
     GlobalAvgPool,
@@ -469,6 +471,24 @@ def test_dropout2d_refuses_what_is_no_chance(p):
         Dropout2D(p)
 
 
+@pytest.mark.parametrize("kind", [Dropout, Dropout2D])
+@pytest.mark.parametrize("p", [None, "0.5", True, (0.5,)], ids=repr)
+def test_dropout_refuses_what_is_no_number(kind, p):
+    with pytest.raises(
+        TypeError, match=rf"^{kind.__name__}: expected p to be a number, got {re.escape(repr(p))}"
+    ):
+        kind(p)
+
+
+def test_p_may_change_between_steps_but_a_backward_belongs_to_its_forward():
+    layer, ones = Dropout(0.5, rng=0), np.ones((30, 20))
+    layer.p = 0.75
+    y = layer.forward(ones)
+    assert set(y.ravel().tolist()) == {0.0, 4.0}
+    layer.p = 0.2
+    np.testing.assert_array_equal(pull(layer, ones), y)
+
+
 # --- what is refused, and how layers show themselves
 
 
@@ -523,7 +543,16 @@ def test_a_kernel_larger_than_the_padded_image_is_refused(pool):
         r"got .*7.* use more padding or a smaller kernel",
     ):
         layer.forward(np.ones((2, 3, 5, 9)[: 2 + len(layer.kernel)]))
-    with pytest.raises(ValueError, match="expected a padded input of at least"):
+
+
+@every_pool
+def test_an_image_without_a_pixel_is_refused_though_its_padding_would_fill_a_window(pool):
+    layer = pool(2, padding=1)
+    with pytest.raises(
+        ValueError,
+        match=rf"{pool.__name__}\(2, padding=1\): expected x with entries along every spatial axis, "
+        r"got \(2, 3, 0.*; leave it out",
+    ):
         layer.forward(np.ones((2, 3, 0, 9)[: 2 + len(layer.kernel)]))
 
 
@@ -566,6 +595,8 @@ def test_sizes_that_are_no_integers_are_refused(pool):
         pool(2.0)
     with pytest.raises(ValueError, match=rf"^{pool.__name__}: expected stride to be .*, got \(1, 2, 3\)"):
         pool(2, stride=(1, 2, 3))
+    with pytest.raises(TypeError, match=rf"^{pool.__name__}: expected padding to be .*, got True"):
+        pool(2, padding=True)
 
 
 @every_pool
@@ -631,6 +662,10 @@ def test_shape_layers_refuse_a_tuple_in_place_of_integers(layer, what):
         match=rf"{layer.__name__}: expected {what} to be integers, got \(\(0, 1\),\); .*without a tuple",
     ):
         layer((0, 1))
+    with pytest.raises(
+        TypeError, match=rf"{layer.__name__}: expected {what} to be integers, got \(0, True\)"
+    ):
+        layer(0, True)
 
 
 def test_borders_and_scales_out_of_range_are_refused():

@@ -371,3 +371,28 @@ def test_gates_never_broadcast(gate):
         gate().forward(np.ones((2, 4)))
     with pytest.raises(ValueError, match="expected x to be a tuple of at least 1, got 0"):
         gate().forward(())
+
+
+def test_a_layer_without_options_takes_no_arguments():
+    for kind in (ReLU, Identity, Flatten, Add):
+        with pytest.raises(TypeError, match="argument"):
+            kind(0.1)
+        with pytest.raises(TypeError, match="inplace"):
+            kind(inplace=True)
+
+
+@pytest.mark.parametrize("x", [np.array([["a"]]), np.array([[None]]), np.array([["2020-01-01"]], "M8[D]")])
+def test_what_holds_no_numbers_is_refused(x):
+    for layer in (ReLU(), Affine(1, 2), Flatten(), BatchNorm(1)):
+        with pytest.raises(TypeError, match=r"expected x to hold numbers, got .*; convert it with \.astype"):
+            layer.forward(x)
+
+
+def test_affine_refuses_sizes_and_dtypes_that_make_no_layer():
+    with pytest.raises(ValueError, match="Affine: expected in_features >= 1, got 0"):
+        Affine(0, 2)
+    for size in (2.5, "3", (2,), True):
+        with pytest.raises(TypeError, match="Affine: expected out_features to be an integer, got"):
+            Affine(3, size)
+    with pytest.raises(ValueError, match=r"init: expected a floating dtype, got int64; try np.float32"):
+        Affine(3, 2, dtype=np.int64)

@@ -248,6 +248,16 @@ def test_a_mean_of_a_million_costs_no_precision(build, dtype, precision, rng):
         np.testing.assert_allclose(grads[name], near_grads[name], rtol=precision, atol=10 * precision)
 
 
+@pytest.mark.parametrize("build", [BatchNorm, InstanceNorm])
+def test_images_with_the_channels_last_in_memory_cost_no_precision(build, rng):
+    x = rng.random((1, 512, 512, 3), dtype=np.float32).transpose(0, 3, 1, 2)
+    upstream = rng.standard_normal(x.shape, dtype=np.float32)
+    single, exact = build(3), double(build(3))
+    single.forward(x)
+    exact.forward(x.astype(np.float64))
+    np.testing.assert_allclose(single.backward(upstream)[0], exact.backward(upstream)[0], atol=2e-5)
+
+
 def test_batchnorm_remembers_a_mean_of_a_million_to_the_last_digit():
     x = np.full((20_000, 2), 1e6, np.float32)  # in float32 their sum is off by several units a value
     x[::2] += 3
@@ -378,6 +388,26 @@ def test_an_x_of_another_shape_is_refused(layer, x, message, mode):
         (lambda: InstanceNorm(0), ValueError, r"InstanceNorm: expected channels >= 1, got 0"),
         (lambda: InstanceNorm("4"), TypeError, r"InstanceNorm: expected channels to be an integer, got '4'"),
         (lambda: InstanceNorm(4, eps=math.inf), ValueError, r"InstanceNorm: expected eps .*, got inf"),
+        (
+            lambda: InstanceNorm(True),
+            TypeError,
+            r"InstanceNorm: expected channels to be an integer, got True",
+        ),
+        (lambda: GroupNorm(2, (4,)), TypeError, r"GroupNorm: expected channels to be an integer, got \(4,\)"),
+        (lambda: LayerNorm(3, eps=None), TypeError, r"LayerNorm: expected eps to be a number, got None"),
+        (lambda: RMSNorm(3, eps="1e-6"), TypeError, r"RMSNorm: expected eps to be a number, got '1e-6'"),
+        (lambda: BatchNorm(3, eps=True), TypeError, r"BatchNorm: expected eps to be a number, got True"),
+        (lambda: BatchNorm([3]), TypeError, r"BatchNorm: expected features to be an integer, got \[3\]"),
+        (
+            lambda: BatchNorm(3, momentum=None),
+            TypeError,
+            r"BatchNorm: expected momentum to be a number, got N",
+        ),
+        (
+            lambda: BatchNorm(3, momentum=1.1),
+            ValueError,
+            r"BatchNorm: expected momentum in \[0, 1\], got 1\.1",
+        ),
     ],
 )
 def test_a_constructor_checks_its_arguments(build, error, message):
@@ -391,6 +421,23 @@ def test_nothing_to_divide_by_is_refused_and_gives_no_nan(layer):
         ValueError, match=r"Norm\(.*expected something to divide by, got .* 0 and eps=0.0; use"
     ):
         layer.forward(array([1, 2], [0, 0]))
+
+
+def test_a_batch_that_is_refused_is_not_remembered():
+    layer = BatchNorm(2, eps=0.0)
+    with pytest.raises(ValueError, match=r"BatchNorm\(2\): expected something to divide by"):
+        layer.forward(array([1, 5], [2, 5]))
+    np.testing.assert_array_equal(layer.buffers["running_mean"], [0, 0])
+    np.testing.assert_array_equal(layer.buffers["running_var"], [1, 1])
+
+
+@pytest.mark.parametrize("momentum", [0, 1])
+def test_batchnorm_may_remember_nothing_or_the_latest_batch_alone(momentum):
+    layer = BatchNorm(1, momentum=momentum)
+    for x in (array([7], [8]), array([1], [5])):
+        layer.forward(x)
+    np.testing.assert_array_equal(layer.buffers["running_mean"], [[0], [3]][momentum])
+    np.testing.assert_array_equal(layer.buffers["running_var"], [[1], [8]][momentum])
 
 
 def test_reprs_show_the_sizes():

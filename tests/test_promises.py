@@ -230,7 +230,7 @@ def test_memory_layout_does_not_matter(case, rng):
     y = fresh.forward(x)
     upstream = adjoint(y, rng)
     expected = pulled(fresh, upstream)
-    for relaid in (strided, np.asfortranarray, reversed_twice):
+    for relaid in (strided, np.asfortranarray, reversed_twice, channels_last):
         fresh = copy.deepcopy(layer)
         close(fresh.forward(apply(relaid, x)), y)
         close(pulled(fresh, apply(relaid, upstream)), expected)
@@ -242,6 +242,11 @@ def strided(x):
     view = wide[tuple(slice(None, None, 2) for _ in x.shape)]
     view[...] = x
     return view
+
+
+def channels_last(x):
+    """x (N, C, ...) with its channels next to each other in memory."""
+    return np.moveaxis(np.moveaxis(x, 1, -1).copy(), -1, 1) if x.ndim > 1 else x
 
 
 def reversed_twice(x):

@@ -530,6 +530,8 @@ def test_a_wrong_upstream_of_an_lstm_cell_is_refused():
         (lambda: LSTM(0, 5), ValueError, "LSTM: expected input_size >= 1, got 0"),
         (lambda: GRU(3, -1), ValueError, "GRU: expected hidden_size >= 1, got -1"),
         (lambda: GRUCell(3, 5.0), TypeError, "GRUCell: expected hidden_size to be an integer, got 5.0"),
+        (lambda: LSTM(True, 5), TypeError, "LSTM: expected input_size to be an integer, got True"),
+        (lambda: RNNCell(3, (5,)), TypeError, r"RNNCell: expected hidden_size to be an integer, got \(5,\)"),
         (lambda: GRU(3, 5, init="orthogonl"), ValueError, "did you mean 'orthogonal'"),
         (lambda: Bidirectional(GRU, GRU), TypeError, "expected a layer at ahead, got the class GRU; call it"),
         (lambda: Bidirectional(GRU(3, 5), 5), TypeError, "Bidirectional: expected a layer at back, got int"),

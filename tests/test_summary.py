@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from layers import Affine, BatchNorm, Dropout, Flatten, Graph, Layer, Mul, ReLU, Residual, Sequential
+from layers import (
+    LSTM,
+    Affine,
+    BatchNorm,
+    Dropout,
+    Flatten,
+    Graph,
+    Layer,
+    Mul,
+    ReLU,
+    Residual,
+    Sequential,
+)
 
 
 def printed(layer, x_shape, capsys):
@@ -97,3 +109,40 @@ def test_a_child_that_never_ran_says_so(capsys):
 
     lines = printed(Idle(Affine(3, 3)), (2, 3), capsys)
     assert "not run" in lines[2]
+
+
+def test_what_was_frozen_inside_and_what_is_tied_is_counted_once(capsys):
+    inner = Graph(inputs="x", output="b")
+    inner.add("a", Affine(3, 3, bias=False), "x")
+    inner.add("b", Affine(3, 3, bias=False), "a")
+    inner.tie("b.W", "a.W")
+    lines = printed(Sequential(inner, Affine(3, 2)), (4, 3), capsys)
+    assert lines[-1].split() == ["total", "17", "0.000"]
+    inner.freeze("*")
+    lines = printed(Sequential(inner, Affine(3, 2)), (4, 3), capsys)
+    assert lines[-2].split() == ["total", "17", "0.000"]
+    assert lines[-1].split() == ["frozen", "9"]
+
+
+def test_layers_that_know_each_other_and_lists_that_hold_themselves_do_no_harm(capsys):
+    first, second = ReLU(), ReLU()
+    first.after, second.before = second, first
+    second.notes = [np.zeros(250_000, np.float32)]
+    second.notes.append(second.notes)
+    lines = printed(Sequential(first, second), (1000, 250), capsys)
+    assert lines[-1].split() == ["total", "0", "2.000"]  # the two outputs; notes are no cache
+
+
+@pytest.mark.parametrize("x_shape", [5, "ab", (None, 3)])
+def test_what_is_no_shape_is_refused(x_shape):
+    with pytest.raises(
+        TypeError, match=r"summary: expected x_shape to be a shape, .*write \(32, 1, 28, 28\)"
+    ):
+        Affine(3, 2).summary(x_shape)
+
+
+def test_an_input_that_ones_cannot_stand_for_says_what_to_pass():
+    with pytest.raises(ValueError, match=r"LSTM\(3 -> 4\): expected x") as caught:
+        LSTM(3, 4).summary(((2, 5, 3), (2, 5)))
+    assert "an array may stand in place of a shape, such as a mask" in caught.value.__notes__[-1]
+    LSTM(3, 4).summary(((2, 5, 3), np.ones((2, 5), bool)))
