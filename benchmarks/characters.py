@@ -93,7 +93,8 @@ def main():
     alphabet, ids = np.unique(list(text), return_inverse=True)
     rng, characters = np.random.default_rng(1), len(alphabet)
     model, loss, start = network(characters), SoftmaxCrossEntropy(), time.perf_counter()
-    optimizer = AdamW(model.params, Warmup(50, Cosine(3e-3, options.steps - 50)))
+    warmup = max(1, options.steps // 8)
+    optimizer = AdamW(model.params, Warmup(warmup, Cosine(3e-3, options.steps)))
     step = step_of(model, loss, optimizer, clip=1.0)
     for _ in range(options.steps):
         step(*windows(ids, rng.integers(len(ids) - T, size=BATCH)))
