@@ -97,8 +97,7 @@ class Graph(Container):
 
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
         values = self.cache
-        adjoints = dict.fromkeys(values) | {self.output: upstream}
-        reached, parts = {self.output}, []
+        adjoints, parts = {self.output: upstream}, []
         for name, sources in reversed(self.sources.items()):
             dx, grads = self._pull(name, adjoints[name])
             parts.append(grads)
@@ -108,11 +107,10 @@ class Graph(Container):
             for source, adjoint in zip(sources, pulled, strict=True):
                 if adjoint is not None and isinstance(values[source], np.ndarray):
                     self.expect(f"dx of {name!r} for {source!r}", adjoint, *values[source].shape)
-                if source in reached:  # the copy gate, backwards, adds
+                if source in adjoints:  # the copy gate, backwards, adds
                     adjoint = add_adjoints(adjoints[source], adjoint)
                 adjoints[source] = adjoint
-                reached.add(source)
-        self.adjoints = adjoints
+        self.adjoints = {name: adjoints[name] for name in values}  # each is there, as every value is used
         dx = tuple(adjoints[name] for name in self.inputs)
         grads = {name: grad for part in reversed(parts) for name, grad in part.items()}
         return (dx if len(dx) > 1 else dx[0]), self._sum_tied(grads)
