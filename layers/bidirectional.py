@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .base import Array, Grads, Layer
+from .combine import add_adjoints
 from .container import Container
 from .recurrent import expect_mask
 
@@ -41,7 +42,8 @@ class Bidirectional(Container):
         self.expect("upstream", upstream, *shape)
         dx_ahead, grads_ahead = self.backward_child("ahead", upstream[..., :H])
         dx_back, grads_back = self.backward_child("back", _flip(upstream[..., H:]))
-        dx = _add(dx_ahead, dx_back)
+        ahead, back = (dx[0] if masked and dx is not None else dx for dx in (dx_ahead, dx_back))
+        dx = add_adjoints(ahead, None if back is None else _flip(back))
         return (dx, None) if masked else dx, {**grads_ahead, **grads_back}
 
 
@@ -97,12 +99,3 @@ def _read(layer: Layer, x: Any) -> tuple[tuple[int, ...], Array | None]:
 def _flip(x: Any) -> Any:
     """x, or each of (x, mask), with its time turned around."""
     return tuple(part[:, ::-1] for part in x) if isinstance(x, tuple) else x[:, ::-1]
-
-
-def _add(ahead: Any, back: Any) -> Array | None:
-    """dx of both ways, unknown (None) where either is."""
-    ahead, back = (dx[0] if isinstance(dx, tuple) else dx for dx in (ahead, back))
-    if ahead is None or back is None:
-        return None
-    total: Array = ahead + _flip(back)
-    return total
