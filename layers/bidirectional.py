@@ -9,7 +9,7 @@ import numpy as np
 from .base import Array, Grads, Layer
 from .combine import add_adjoints
 from .container import Container
-from .recurrent import expect_mask
+from .recurrent import expect_steps
 
 
 class Bidirectional(Container):
@@ -92,7 +92,7 @@ def _read(layer: Layer, x: Any) -> tuple[tuple[int, ...], Array | None]:
     x, mask = x
     layer.expect("x", x, "N", "T", "D")
     shape: tuple[int, ...] = x.shape
-    expect_mask(layer, mask, *shape[:2])
+    expect_steps(layer, mask, *shape[:2])
     return shape, mask
 
 

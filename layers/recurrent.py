@@ -189,12 +189,12 @@ class Unrolled(Recurrent):
         for name, part in zip(self.states, state, strict=False):
             self.expect(f"{name}0", part, N, H)
         if mask is not None:
-            expect_mask(self, mask, N, T)
+            expect_steps(self, mask, N, T)
             x = np.where(mask[..., None], x, 0)  # what stands at a step that is not taken is not read
         return x, tuple(state), mask
 
 
-def expect_mask(layer: Layer, mask: Any, N: int, T: int) -> None:
+def expect_steps(layer: Layer, mask: Any, N: int, T: int) -> None:
     """Refuse a mask that is no boolean array (N, T).   Raises: TypeError, ValueError."""
     if _kind(mask) != "b":
         got = getattr(mask, "dtype", type(mask).__name__)
