@@ -9,7 +9,7 @@ import numpy as np
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
 from .sizes import real, size
-from .standardise import epsilon
+from .standardise import epsilon, inverse_root
 
 
 class BatchNorm(Layer):
@@ -65,14 +65,9 @@ class BatchNorm(Layer):
         else:
             mean, var = self.buffers["running_mean"], self.buffers["running_var"]
             centred = x - mean.reshape(channel)
-        if not (var + self.eps).all():
-            raise ValueError(
-                f"{self.label}: expected something to divide by, got a variance of 0 and eps={self.eps}; "
-                "use eps=1e-5"
-            )
+        inverse_std = inverse_root(self, var, self.eps).reshape(channel)
         if self.training:
             self._remember(mean, var * (n / (n - 1)))
-        inverse_std = (1 / np.sqrt(var + self.eps)).reshape(channel)
         x_hat = centred * inverse_std
         self.cache = x_hat, inverse_std, axes, self.training
         y: Array = gamma.reshape(channel) * x_hat + beta.reshape(channel)

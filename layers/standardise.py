@@ -26,15 +26,21 @@ def rescale(layer: Layer, c: Array, eps: float) -> tuple[Array, Array]:
 
     Raises: ValueError where s = 0, and c / s would be 0 / 0.
     """
-    square = (c * c).mean(axis=-1, keepdims=True) + eps
-    if not square.all():
-        raise ValueError(
-            f"{layer.label}: expected something to divide by, got a root mean square of 0 and eps={eps}; "
-            "use eps=1e-5"
-        )
-    inverse = 1 / np.sqrt(square)
+    inverse = inverse_root(layer, (c * c).mean(axis=-1, keepdims=True), eps)
     x_hat: Array = c * inverse
     return x_hat, inverse
+
+
+def inverse_root(layer: Layer, square: Array, eps: float) -> Array:
+    """1 / sqrt(square + eps), of a variance or a mean square.   Raises: ValueError where that is 1 / 0."""
+    total = square + eps
+    if not total.all():
+        raise ValueError(
+            f"{layer.label}: expected something to divide by, got a mean square of 0 and eps={eps}; "
+            "use eps=1e-5"
+        )
+    inverse: Array = 1 / np.sqrt(total)
+    return inverse
 
 
 def rescale_back(g: Array, x_hat: Array, inverse: Array) -> Array:
