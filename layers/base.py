@@ -23,6 +23,9 @@ class Layer:
     Neither call writes to what it was given, and nothing accumulates between calls.
     backward speaks of the latest forward, so one layer object serves one place in a network.
     `input_grad = False` lets a layer return None for a dx that nobody needs.
+
+    Raises, in every layer: ValueError for an x or upstream of another shape, TypeError for what is no array
+    of numbers, RuntimeError for backward before forward. Its own docstring names what it refuses besides.
     """
 
     params: dict[str, Array]  # trainable, changed only in place

@@ -38,6 +38,8 @@ class Branch(Numbered):
     """y = (f_1(x), f_2(x), ...): one x to every layer, a tuple out.
 
     dx is the sum of the layers' dx: the copy gate, backwards, adds.
+
+    Shapes: x as every layer takes it, y a tuple of what they give.
     """
 
     def forward(self, x: Any) -> tuple[Any, ...]:
@@ -51,7 +53,11 @@ class Branch(Numbered):
 
 
 class Parallel(Numbered):
-    """y = (f_1(x_1), f_2(x_2), ...): the i-th input to the i-th layer."""
+    """y = (f_1(x_1), f_2(x_2), ...): the i-th input to the i-th layer.
+
+    Shapes: x a tuple of what the layers take, y a tuple of what they give.
+    Raises: ValueError for another number of inputs than of layers.
+    """
 
     def forward(self, x: tuple[Any, ...]) -> tuple[Any, ...]:
         self.expect_tuple("x", x, len(self.layers))

@@ -56,7 +56,7 @@ class Dropout2D(Dropout):
     Neighbouring pixels say nearly the same, so that dropping them one by one would take little away.
 
     Shapes: x and y alike, (N, C, H, W), or (N, C, L), or with more spatial axes.
-    Raises: ValueError for p outside [0, 1].
+    Raises: TypeError for p that is no number, ValueError for p outside [0, 1].
     Source: Tompson et al. 2015, section 3.2 (SpatialDropout)
     """
 

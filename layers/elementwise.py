@@ -40,7 +40,10 @@ class Elementwise(Layer):
 
 
 class Identity(Layer):
-    """y = x,   dx = upstream"""
+    """y = x,   dx = upstream
+
+    Shapes: x and y alike, any.
+    """
 
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)

@@ -13,6 +13,9 @@ class Sequential(Numbered):
     """y = f_n(...f_2(f_1(x)))
 
     backward composes the pullbacks in reverse order.
+
+    Shapes: x as the first layer takes it, y as the last gives it.
+    Raises: ValueError where a layer gives no dx and one below it needs it.
     """
 
     def forward(self, x: Any) -> Any:
