@@ -27,8 +27,9 @@ def check_layer(layer: Any, x: Any, *, upstream: Any = None, level: str = "auto"
         raise TypeError(f"check_layer: expected a layer, got the class {layer.__name__}; call it")
     streams = streams_of("check_layer", rng)
     inputs, several = read_x("check_layer", x, streams[0])
-    with quietly():
-        return run(layer, inputs, several, upstream, read_level("check_layer", level), streams[1:])
+    level = read_level("check_layer", level)
+    with quietly() as state:
+        return run(layer, inputs, several, upstream, level, streams[1:], state)
 
 
 def check_loss(loss: Any, prediction: Any, target: Any, *, rng: Any = 0) -> Report:
@@ -43,8 +44,8 @@ def check_loss(loss: Any, prediction: Any, target: Any, *, rng: Any = 0) -> Repo
         raise TypeError(f"check_loss: expected a loss, got the class {loss.__name__}; call it")
     streams = streams_of("check_loss", rng)
     inputs, several = read_x("check_loss", prediction, streams[0])
-    with quietly():
-        return run(LossAsLayer(loss, target), inputs, several, None, "auto", streams[1:])
+    with quietly() as state:
+        return run(LossAsLayer(loss, target), inputs, several, None, "auto", streams[1:], state)
 
 
 def assert_layer(layer: Any, x: Any, *, upstream: Any = None, level: str = "auto", rng: Any = 0) -> None:

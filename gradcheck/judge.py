@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,18 @@ import numpy as np
 from layers.base import Array
 
 from .arrays import flat, parts_of
-from .compare import Claim, Comparison, Index, Verdict, compare
-from .numeric import EPS, Line, unit_of
+from .coarse import Coarse
+from .compare import Comparison, Index, Verdict, place_of, unit_vector
+from .complex_step import ComplexStep
+from .exact import ExactProbe, together
+from .line import EPS, Line, unit_of
 from .subject import Subject
 
-RTOL = 1e-9  # of the largest numeric entry: more than an honest backward rounds
-CANCELS = 1e-10  # of the size to expect of a gradient: what may be left of a sum that should be 0
 BUDGET = 100  # the entries of which "auto" tries every one
 SAMPLE = 20  # and how many it tries of a larger array
+LARGE = 3000  # the entries of which "full" still tries every one
+SLIGHT = 1e5  # tolerances: the size of a mistake that may be the complex step's own
+STRAIGHT = 1e-12  # of the largest slope: what the slopes to both sides differ by where nothing bends
 LOCATE = 400  # the entries that are all tried once a direction is wrong
 
 
@@ -44,6 +48,11 @@ class Judged:
         return [one for one in wrong if one.index is not None] or wrong
 
     @property
+    def doubtful(self) -> bool:
+        """Whether a tolerance may hide a mistake."""
+        return any(one.doubtful for one in (*self.entries, *self.directions))
+
+    @property
     def kinks(self) -> int:
         return sum(entry.verdict == "kink" for entry in self.entries)
 
@@ -61,8 +70,12 @@ class Judge:
         self.subject, self.rng = subject, rng
         outputs = subject.output()
         y, self.weights = flat(outputs), flat(upstream)
+        self.outputs = y
+        self.y_shape = y.shape if isinstance(outputs, tuple) else np.shape(outputs)
         self.here = self.weights * y
         self.roundings = EPS * np.abs(self.weights) * (np.abs(y) + np.abs(y / max(y.size, 1)).sum())
+        self.step = ComplexStep(subject)
+        self._bent: bool | None = None
         self.noise = max(float(np.finfo(np.asarray(part).dtype).eps) / EPS for part in parts_of(outputs))
 
     def judge(self, name: str, analytic: Array, level: str, *, beside: bool = False) -> Judged:
@@ -74,11 +87,17 @@ class Judge:
         theta = self.subject.arrays[name]
         if not theta.size:
             return Judged(name, analytic, [], [], 0.0, beside)
-        # what upstream alone suggests, or upstream * y over the size of theta
-        natural = float(
-            max(np.abs(self.weights).max(initial=0), np.abs(self.here).max(initial=0) / unit_of(theta))
-        )
-        probe = Probe(self, theta, analytic, natural)
+        if not self.step.doubt(name, self.rng):
+            try:
+                judged = self._exactly(name, analytic, level, beside)
+                slight = all(one.gap <= SLIGHT * one.tolerance for one in judged.wrong)
+                if judged.wrong and self.step.reconsider(name, self.rng, slight=slight):
+                    return self.judge(name, analytic, level, beside=beside)
+                return judged
+            except Exception as error:  # at this very point forward is not analytic: the edge of a step, say
+                self.step.distrust(name, f"{type(error).__name__}: {error}")
+        natural = float(np.abs(self.here).max(initial=0)) / unit_of(theta)
+        probe = Coarse(self, theta, analytic, natural)
         if level == "full" or (level == "auto" and theta.size <= BUDGET):
             return Judged(name, analytic, [], probe.entries(np.ndindex(theta.shape)), natural, beside)
         directions = [probe.first(), probe.direction()]
@@ -89,10 +108,76 @@ class Judge:
             places = [place_of(i, theta.shape) for i in chosen]
         if verdicts & {"wrong", "unclear"}:
             places = np.ndindex(theta.shape) if theta.size <= LOCATE else [*places, probe.locate()]
-        return Judged(name, analytic, directions, probe.entries(places), natural, beside)
+        entries = probe.entries(places)
+        tried = {entry.verdict for entry in entries}
+        if "wrong" in verdicts and "kink" in tried and "wrong" not in tried:
+            directions = []  # the kinks explain them
+        return Judged(name, analytic, directions, entries, natural, beside)
 
-    def line(self, theta: Array, vector: Array, noise: float) -> Line:
-        """The terms upstream * y as theta moves along a vector."""
+    def judge_beside(self, gradients: dict[str, Array]) -> dict[str, Judged]:
+        """Compare along two directions in all arrays at once; array by array where that is not all right."""
+        if len(gradients) > 1 and not any(self.step.doubt(name, self.rng) for name in gradients):
+            with suppress(Exception):  # each array by itself tells what is the matter
+                along = [together(self.step, gradients, self.weights, self.rng) for _ in range(2)]
+                if all(one.verdict == "right" for one in along):
+                    return {name: Judged(name, g, along, [], 0.0, True) for name, g in gradients.items()}
+        return {name: self.judge(name, g, "quick", beside=True) for name, g in gradients.items()}
+
+    def gradient(self, name: str) -> Array:
+        """The numeric gradient of one array, every entry."""
+        theta = self.subject.arrays[name]
+        doubt, n = self.step.doubt(name, self.rng), np.zeros(theta.shape)
+        for place in np.ndindex(theta.shape):
+            vector = unit_vector(place, theta.shape)
+            dy = (
+                self.step.richardson(theta.copy(), name, vector, 6e-5 * unit_of(theta))[0]
+                if doubt
+                else self.step.push(name, vector)
+            )
+            n[place] = self.weights @ dy
+        return n
+
+    def _exactly(self, name: str, analytic: Array, level: str, beside: bool) -> Judged:
+        """Two directions first; every entry for "full", or to find what is wrong and where the kinks are."""
+        shape = analytic.shape
+        probe = ExactProbe(self.step, name, analytic, self.weights, self.outputs, self.rng)
+        if level == "full" and analytic.size <= LARGE:
+            return Judged(name, analytic, [], probe.entries(np.ndindex(shape)), probe.natural, beside)
+        directions = [probe.direction(), probe.direction()]
+        entries: list[Comparison] = []
+        if any(one.verdict == "wrong" for one in directions):
+            chosen = self.rng.choice(analytic.size, min(LOCATE, analytic.size), replace=False)
+            entries = probe.entries([place_of(i, shape) for i in sorted(chosen)])
+            if len(entries) < analytic.size and not any(one.verdict in ("wrong", "kink") for one in entries):
+                entries += probe.entries([probe.locate()])
+            if not any(one.verdict == "wrong" for one in entries):
+                entries = [probe.at_kink(one) for one in entries]
+                if any(one.verdict == "kink" for one in entries):
+                    directions = []  # the kinks explain them
+        elif level != "quick" and analytic.size <= LOCATE and self._bends() and probe.kinked():
+            entries = [probe.at_kink(one) for one in probe.entries(np.ndindex(shape))]
+        if any(one.verdict == "kink" for one in entries):
+            directions += probe.along_ties()
+        return Judged(name, analytic, directions, entries, probe.natural, beside)
+
+    def _bends(self) -> bool:
+        """Whether all arrays together meet a kink, as far as the complex step tells; read once."""
+        if self._bent is None:
+            arrays = {name: array for name, array in self.subject.arrays.items() if array.size}
+            self._bent = True
+            if len(arrays) > 2 and not any(self.step.doubt(name, self.rng) for name in arrays):
+                v = {
+                    name: unit_of(a) * np.asarray(self.rng.standard_normal(a.shape))
+                    for name, a in arrays.items()
+                }
+                with suppress(Exception):
+                    right, left = self.step.push_all(v), self.step.push_all({name: -v[name] for name in v})
+                    bend = np.abs(right + left).max(initial=0.0)
+                    self._bent = bool(bend > STRAIGHT * np.abs(right).max(initial=0.0))
+        return self._bent
+
+    def line(self, theta: Array, vector: Array, like: Line | None = None) -> Line:
+        """The terms upstream * y as theta moves along a vector; `like` is another line of theta's."""
         base = theta.copy()
 
         def terms(t: float) -> Array:
@@ -105,68 +190,5 @@ class Judge:
                 theta[...] = base
             return self.weights * y
 
-        return Line(terms, self.here, self.roundings, unit_of(base), noise)
-
-
-class Probe:
-    """One array and its gradient, with the noise of this array's slopes and the step that suits it."""
-
-    def __init__(self, judge: Judge, theta: Array, analytic: Array, natural: float) -> None:
-        self.judge, self.theta, self.analytic, self.natural = judge, theta, analytic, natural
-        self.vector: Array = np.asarray(judge.rng.standard_normal(theta.shape))
-        self.line = judge.line(theta, self.vector, judge.noise)
-        self.line.hear()
-        self.step = self.line.best().h / self.line.unit
-
-    def first(self) -> Comparison:
-        """Compare along the random direction that the noise was read from."""
-        return self._along(self.vector, self.line)
-
-    def direction(self, among: Array | None = None) -> Comparison:
-        """Compare along a random direction that moves all entries, or those `among` (flat indices)."""
-        vector: Array = np.asarray(self.judge.rng.standard_normal(self.theta.shape))
-        if among is not None:
-            vector = np.where(np.isin(np.arange(vector.size), among).reshape(vector.shape), vector, 0)
-        return self._along(vector, self.judge.line(self.theta, vector, self.line.noise))
-
-    def entries(self, places: Iterable[Index]) -> list[Comparison]:
-        noise, shape = self.line.noise, self.theta.shape
-        lines = {place: self.judge.line(self.theta, _one(place, shape), noise) for place in places}
-        slopes = [(line, line.slope(self.step)) for line in lines.values()]
-        clear = [abs(slope.value) for line, slope in slopes if line.error(slope) <= 0.1 * abs(slope.value)]
-        largest = max(filter(math.isfinite, clear), default=0.0)
-        return [
-            self._compare(line, float(self.analytic[place]), largest, self.natural, place)
-            for place, line in lines.items()
-        ]
-
-    def locate(self) -> Index:
-        """A wrong entry, by halving the set of entries that a direction moves."""
-        entries = np.arange(self.theta.size)
-        while len(entries) > 1:
-            halves = np.array_split(entries, 2)
-            excess = [half.gap / half.tolerance for half in map(self.direction, halves)]
-            entries = halves[0] if excess[0] >= excess[1] else halves[1]
-        return place_of(entries[0], self.theta.shape)
-
-    def _along(self, vector: Array, line: Line) -> Comparison:
-        slope = float((self.analytic * vector).sum())
-        natural = self.natural * float(np.linalg.norm(vector))
-        return self._compare(line, slope, abs(line.best().value), natural)
-
-    def _compare(
-        self, line: Line, analytic: float, largest: float, natural: float, place: Index | None = None
-    ) -> Comparison:
-        # a noisy forward has a noisy backward, and a sum that cancels keeps the rounding of its terms
-        rounding = (RTOL + 16 * EPS * line.noise) * largest + CANCELS * natural
-        return compare(Claim(analytic, rounding, largest, natural, place), line, self.step)
-
-
-def place_of(i: Any, shape: tuple[int, ...]) -> Index:
-    return tuple(int(k) for k in np.unravel_index(int(i), shape))
-
-
-def _one(place: Index, shape: tuple[int, ...]) -> Array:
-    vector = np.zeros(shape)
-    vector[place] = 1
-    return vector
+        beside_one = EPS * float(np.abs(self.weights).max(initial=0.0))
+        return Line(terms, self.here, self.roundings, unit_of(base), self.noise, beside_one, like)

@@ -9,7 +9,7 @@ import numpy as np
 
 from layers.base import Array
 
-from .subject import label_of
+from .anatomy import expect_method, label_of
 
 
 class LossAsLayer:
@@ -17,10 +17,13 @@ class LossAsLayer:
 
     def __init__(self, loss: Any, target: Any) -> None:
         self.loss, self.target = loss, target
+        expect_loss(loss)
 
     def forward(self, x: Array) -> Any:
         value = self.loss.forward(x, self.target)
-        return float(value) if isinstance(value, np.ndarray | np.generic) and not np.ndim(value) else value
+        # what carries a derivative stays as it is: complex numbers, and arrays of their own kind
+        plain = (isinstance(value, np.generic) or type(value) is np.ndarray) and not np.iscomplexobj(value)
+        return float(value) if plain and not np.ndim(value) else value
 
     def backward(self, upstream: Array) -> tuple[Any, dict[str, Array]]:
         if not self.takes_upstream:
@@ -43,3 +46,11 @@ class LossAsLayer:
 
     def __repr__(self) -> str:
         return label_of(self.loss)
+
+
+def expect_loss(loss: Any) -> None:
+    """Refuse what has no forward(prediction, target) and backward.   Raises: TypeError."""
+    mend = "write def forward(self, prediction, target)"
+    expect_method(loss, "a loss with forward(prediction, target)", "forward", 2, mend)
+    if not callable(getattr(loss, "backward", None)):
+        expect_method(loss, "a loss with backward(upstream=1.0)", "backward", 1, "define it")

@@ -1,175 +1,119 @@
-"""Derivatives by finite differences that know how good they are."""
+"""Derivatives of any function by finite differences."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from layers.base import Array
 
-EPS = float(np.finfo(np.float64).eps)
-# The first balances truncation against rounding; smaller ones step between kinks, larger ones over noise.
-STEPS = tuple(2.0**-k for k in (10, 14, 18, 22, 26, 32, 6, 3))
-QUIET = STEPS[2:6]
-
-
-@dataclass(frozen=True)
-class Slope:
-    """The derivative at t = 0 of a function of one number, as the step h sees it.
-
-    `value` extrapolates the central differences over h, h/2 and h/4 to h = 0, which leaves an error O(h⁶);
-    `truncation` is what the last extrapolation changed, and more where h² does not rule. `jump` is the
-    slope to the right less the slope to the left, extrapolated likewise, the terms' sizes summed: 0 but at
-    a kink.
-
-    Source: Richardson 1911 (the deferred approach to the limit)
-    """
-
-    h: float
-    value: float
-    truncation: float
-    jump: float
-    moved: int  # how many terms the step moved
-    central: tuple[float, ...]
-
-
-class Line:
-    """A function of one number t as a sum of terms, near t = 0.
-
-    Terms are subtracted one by one before they are summed, so those that t does not move add no rounding.
-    `roundings` are the terms' absolute roundings; `unit` is the size of t that counts as large; `noise` says
-    how many roundings a term carries, 1 where the function computes it as well as can be.
-    """
-
-    def __init__(
-        self,
-        terms: Callable[[float], Array],
-        here: Array,
-        roundings: Array,
-        unit: float,
-        noise: float = 1.0,
-    ) -> None:
-        self.terms, self.here, self.roundings = terms, here, roundings
-        self.unit, self.noise = unit, noise
-        self._slopes: dict[float, Slope] = {}
-        self._moves = np.zeros(here.shape, bool)  # which terms any step has moved
-
-    def slope(self, step: float) -> Slope:
-        """The slope seen with h = step * unit; not finite where the function is not."""
-        if step not in self._slopes:
-            with np.errstate(all="ignore"):  # a step out of the domain is not finite, and left out
-                self._slopes[step] = self._slope(step * self.unit)
-        return self._slopes[step]
-
-    def slopes(self) -> list[Slope]:
-        """What every step sees, the smallest first, where the function is finite."""
-        return [slope for slope in map(self.slope, sorted(STEPS)) if math.isfinite(self.error(slope))]
-
-    def credible(self) -> list[Slope]:
-        """The slopes that no smaller step contradicts, the best first.
-
-        A step too large for the function may look good: a sine, seen from afar, is flat.
-        """
-        kept: list[Slope] = []
-        for slope in self.slopes():
-            if all(abs(slope.value - k.value) <= 5 * (self.error(slope) + self.error(k)) for k in kept):
-                kept.append(slope)
-        return sorted(kept, key=self.error)
-
-    def best(self) -> Slope:
-        """The first slope that is good to ten digits, else the most credible one."""
-        for step in STEPS:
-            slope = self.slope(step)
-            if self.error(slope) <= 1e-10 * abs(slope.value):
-                return slope
-        return next(iter(self.credible()), self.slope(STEPS[0]))
-
-    def error(self, slope: Slope) -> float:
-        """A bound on the error of a slope's value."""
-        return 2 * slope.truncation + self.blur(slope)
-
-    def blur(self, slope: Slope) -> float:
-        """The part of the error that rounding makes."""
-        return 4 * self.noise * float(self.roundings[self._moves].sum()) / (slope.h / 4)
-
-    def hear(self) -> None:
-        """Read `noise` off the scatter of central differences at small steps, where truncation is nothing.
-
-        A function that cancels large numbers, or computes in float32 inside, shows here.
-        """
-        heard: list[float] = []
-        for step in QUIET:
-            slope = self.slope(step)
-            scatter = max(
-                abs(central - slope.value) * 2 * slope.h / 2**k for k, central in enumerate(slope.central)
-            )
-            once = float(self.roundings[self._moves].sum())
-            # a step that leaves most terms where they are is below what the function resolves
-            if once and 0 < scatter < math.inf and 3 * slope.moved >= 2 * self._moves.sum():
-                heard.append(scatter / once)
-            if heard and heard[-1] < 8:
-                break
-        self.noise = max(self.noise, min(heard, default=0.0))
-
-    def _slope(self, h: float) -> Slope:
-        central, bends, moves = [], [], np.zeros(self.here.shape, bool)
-        for t in (h, h / 2, h / 4):
-            plus, minus = self.terms(t), self.terms(-t)
-            moves |= plus != minus
-            central.append(float((plus - minus).sum()) / (2 * t))
-            bends.append(((plus - self.here) + (minus - self.here)) / t)
-        first, second = (4 * central[1] - central[0]) / 3, (4 * central[2] - central[1]) / 3  # O(h⁴) each
-        value = (16 * second - first) / 15
-        truncation = abs(second - first)
-        if not 2 * abs(central[2] - central[1]) <= abs(central[1] - central[0]):
-            truncation += max(central) - min(central)  # no sign of h²: rounding, or a kink within h
-        jump = float(np.abs(4 * bends[2] - bends[0]).sum()) / 3  # the curvature's share, as h, cancels
-        self._moves |= moves
-        return Slope(h, value, truncation, jump, int(moves.sum()), tuple(central))
-
-
-def unit_of(array: Array) -> float:
-    """A power of two near the size of the array's entries, 1 for zeros."""
-    size = math.sqrt(float(np.mean(np.square(array)))) if array.size else 0.0
-    return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
+from .arrays import differ, kind_of
+from .line import EPS, Line, unit_of
 
 
 def numeric_gradient(f: Callable[[Array], Any], x: Any) -> Array:
     """df/dx of a function of one array that returns one number, by central differences in float64.
 
     Every entry takes the step that suits it: about ten digits are right where f is smooth and exact.
-    At a kink it is the mean of the one-sided slopes. f is given a fresh float64 copy of x each time.
+    At a kink it is the mean of the one-sided slopes, and NaN where f has no slope, as at the edge of its
+    domain. f is given a fresh float64 copy of x each time.
 
     Shapes: x any, the gradient alike.
-    Raises: TypeError for an x that is not real; ValueError where f returns more than one number.
+    Raises: TypeError for an x that is not real; ValueError where f returns more than one number, one that is
+    not finite, or another one the second time.
     """
+    return _differentiate("numeric_gradient", f, x, scalar=True)
+
+
+def numeric_jacobian(f: Callable[[Array], Any], x: Any) -> Array:
+    """dy/dx of a function y = f(x) of one array that returns one array; otherwise as numeric_gradient.
+
+    f runs six times or more for every entry of x; every entry of the Jacobian takes the step that suits it.
+
+    Shapes: x and y any, the Jacobian y.shape + x.shape.
+    Raises: TypeError for an x that is not real; ValueError where f returns anything but one real array, one
+    that is not finite, or another one the second time.
+    """
+    return _differentiate("numeric_jacobian", f, x)
+
+
+def slopes(f: Callable[[float], Array], here: Array, unit: float, noise: float) -> Array:
+    """dy/dt at t = 0 of an array y = f(t), `here` at 0, each entry with the step that suits it."""
+    seen: dict[float, Array] = {}
+
+    def at(t: float) -> Array:
+        if t not in seen:
+            seen[t] = f(t)
+        return seen[t]
+
+    def slope(place: tuple[int, ...]) -> float:
+        y = np.asarray(here[place])
+        return Line(lambda t: np.asarray(at(t)[place]), y, 2 * EPS * abs(y), unit, noise).best().value
+
+    result = np.zeros(here.shape)
+    for place in np.ndindex(here.shape):
+        result[place] = slope(place)
+    return result
+
+
+def noise_of(f: Callable[[float], Array], here: Array, unit: float) -> float:
+    """How many roundings an entry of y = f(t) carries, as a Line hears it."""
+    line = Line(f, here, 2 * EPS * np.abs(here), unit)
+    line.hear()
+    return line.noise
+
+
+def _differentiate(who: str, f: Callable[[Array], Any], x: Any, scalar: bool = False) -> Array:
+    if not callable(f):
+        raise TypeError(f"{who}: expected f to be a function of x, got {kind_of(f)}; pass lambda x: ...")
     x = np.asarray(x)
     if x.dtype.kind not in "fiu":
-        raise TypeError(
-            f"numeric_gradient: expected x in real numbers, got {x.dtype}; convert with .astype(float)"
-        )
+        raise TypeError(f"{who}: expected x in real numbers, got {x.dtype}; convert with .astype(float)")
     x = x.astype(np.float64)
+    if not np.isfinite(x).all():
+        index = np.argwhere(~np.isfinite(x))[0].tolist()
+        raise ValueError(f"{who}: expected a finite x, got {x[tuple(index)]} at {index}; clean it first")
 
     def value(at: Array) -> Array:
-        y = np.asarray(f(at))
-        if y.shape != () or y.dtype.kind not in "fiu":
+        y = f(at)
+        if isinstance(y, tuple) or np.asarray(y).dtype.kind not in "fiu" or (scalar and np.shape(y)):
+            got = kind_of(y) if isinstance(y, tuple) else f"{np.asarray(y).dtype} of shape {np.shape(y)}"
             raise ValueError(
-                f"numeric_gradient: expected f to return one real number, got {y.dtype} of shape {y.shape}; "
-                "return a sum, such as (upstream * y).sum()"
+                f"{who}: expected f to return one real {'number' if scalar else 'array'}, got {got}; "
+                + ("return a sum, such as (upstream * y).sum()" if scalar else "return one array of floats")
             )
-        return y.astype(np.float64)
+        return np.array(y, np.float64)
 
-    here, gradient, unit = value(x.copy()), np.zeros(x.shape), unit_of(x)
+    here, unit = value(x.copy()), unit_of(x)
+    if not np.isfinite(here).all():
+        bad = here[~np.isfinite(here)][0]
+        raise ValueError(f"{who}: expected f to be finite at x, got {bad}; move x into its domain")
+    if differ(here, value(x.copy())):
+        raise ValueError(
+            f"{who}: expected f to return one value for one x, got two in a row that differ; "
+            "let it draw the same random numbers in every call"
+        )
+
+    def moving(vector: Array) -> Callable[[float], Array]:
+        def at(t: float) -> Array:
+            y = value(np.asarray(x + t * vector))
+            if y.shape != here.shape:
+                raise ValueError(
+                    f"{who}: expected f to return one shape, got {here.shape} and {y.shape} near x; "
+                    "do not select by value"
+                )
+            return y
+
+        return at
+
+    rng = np.random.default_rng(0)
+    vectors = [np.asarray(rng.standard_normal(x.shape)) for _ in range(3 if x.size and here.size else 0)]
+    noise = max((noise_of(moving(vector), here, unit) for vector in vectors), default=1.0)
+    result = np.zeros(here.shape + x.shape)
     for index in np.ndindex(x.shape):
-
-        def along(t: float, index: tuple[int, ...] = index) -> Array:
-            moved = x.copy()
-            moved[index] += t
-            return value(moved)
-
-        gradient[index] = Line(along, here, 2 * EPS * abs(here), unit).best().value
-    return gradient
+        basis = np.zeros(x.shape)
+        basis[index] = 1
+        result[(..., *index)] = slopes(moving(basis), here, unit, noise)
+    return result

@@ -5,9 +5,14 @@ import importlib
 import inspect
 import io
 import re
+import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from gradcheck.cli import parse
+from gradcheck.report import Kind
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -19,8 +24,8 @@ EXAMPLES = [
     )
 ]
 
-# what rounding may change from one machine to the next: errors near nothing, and how many steps find that
-TINY = re.compile(r"\b\d(\.\d)?e-1\d\b|\b0\b(?=  \()|\b\d+(?= forwards)")
+# what differs from one machine to the next: errors near nothing, how many steps find that, and how soon
+TINY = re.compile(r"\b\d(\.\d)?e-1\d\b|(?<=ok )0\b|\b\d+(?= forwards)|\b[\d.]+(?= ms)")
 
 
 @pytest.mark.parametrize(("page", "code", "shown"), EXAMPLES)
@@ -46,6 +51,20 @@ def test_the_first_example_is_short_and_the_two_commands_are_there():
         "python train.py",
         "python -m pytest",
     ]
+
+
+def test_the_page_on_gradients_names_every_kind_of_finding():
+    page = (ROOT / "docs" / "gradients.md").read_text()
+    table = page[page.index("## The kinds of findings") : page.index("## Losses")]
+    kinds = re.findall(r"^\| ((?:`[a-z-]+` )+)\|", table, re.MULTILINE)
+    assert sorted(" ".join(kinds).replace("`", "").split()) == sorted(get_args(Kind))
+
+
+def test_the_page_on_gradients_shows_options_that_the_command_takes():
+    page = (ROOT / "docs" / "gradients.md").read_text()
+    (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    for line in commands.splitlines():
+        assert parse(shlex.split(line, comments=True)[3:])
 
 
 COMMON = {"init", "rng", "dtype", "reduction", "groups"}  # arguments that the catalog names once, at the top

@@ -1,0 +1,1 @@
+"""Hypotheses about a wrong gradient, each a function of the evidence."""
