@@ -37,6 +37,7 @@ class ComplexStep:
         self.subject, self._arrays = subject, subject.arrays
         self._bench: tuple[Any, Arrays] | None = None  # a layer of bare numbers, and its params
         self._doubts: dict[str, str] = {}
+        self._unseen: set[str] = set()  # arrays whose slopes differences do not see
         self._carriers: dict[str, Carrier] = subject.carriers  # what is trusted here is at the points beside
         self._tested = False  # whether all arrays have been put to the test together
         self._pushed: dict[str, tuple[Array, Array]] = {}  # directions in each array, and dy along them
@@ -83,7 +84,7 @@ class ComplexStep:
         Trust from another point, or in all arrays together, is put to the test here. And what is not
         analytic in a small part, such as a variance beside an epsilon, escapes differences: guarded numbers
         take over where they say otherwise, and differences where those refuse and the disagreement is
-        `slight`.
+        `slight`, or differences saw no slope that could bear the step out.
         """
         if name not in self._doubts:
             before = self._carriers.pop(name)
@@ -96,6 +97,7 @@ class ComplexStep:
         try:
             guarded = self._run({}, {name: vector}, GUARDED)
         except Exception as error:
+            slight = slight or name in self._unseen
             if slight:
                 self.distrust(name, f"{type(error).__name__}: {error}")
             return slight
@@ -129,6 +131,7 @@ class ComplexStep:
             largest = max(shares[name] for name in group)
             reach = {name: min(FAR, largest / shares[name]) if shares[name] else FAR for name in group}
             why, size = self._compare(group, rng, carrier, LADDER[:2], reach)
+            self._unseen |= set() if why or size else set(group)
             seen = [] if why else [name for name in group if reach[name] * shares[name] >= SHARE * size]
             for name in seen:
                 self._carriers[name], self._pushed[name] = carrier, pushed[name]
@@ -144,8 +147,9 @@ class ComplexStep:
 
     def _alone(self, name: str, rng: np.random.Generator) -> str:
         for carrier in (PLAIN, GUARDED):
-            self._doubts[name], _ = self._compare([name], rng, carrier, LADDER, {name: 1.0})
+            self._doubts[name], size = self._compare([name], rng, carrier, LADDER, {name: 1.0})
             if not self._doubts[name]:
+                self._unseen |= set() if size else {name}
                 self._carriers[name] = carrier
                 break
         return self._doubts[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,14 @@ class Judged:
     def doubtful(self) -> bool:
         """Whether a tolerance may hide a mistake."""
         return any(one.doubtful for one in (*self.entries, *self.directions))
+
+    def settled_by(self, beside: Judged | None) -> Judged:
+        """This without what forward is too coarse for here, where all is right at the second point."""
+        if beside is None or not beside.directions or beside.of("wrong", "unclear"):
+            return self
+        directions = [one for one in self.directions if one.verdict != "unclear"]
+        entries = [one for one in self.entries if one.verdict != "unclear"]
+        return replace(self, directions=directions, entries=entries)
 
     @property
     def kinks(self) -> int:

@@ -158,7 +158,10 @@ def _numbers(contract: Contract, level: str, rngs: Rngs) -> tuple[list[Result], 
     shapes = dict(zip(subject.input_names, (x.shape for x in subject.inputs), strict=True))
     # the gradient nearest the output comes first: what is wrong there spoils what lies below
     for name in reversed(judged):
-        here, there = judged[name], beside.get(name)
+        there = beside.get(name)
+        here = judged[name].settled_by(there)
+        if judged[name].of("unclear") and not here.of("unclear"):
+            contract.notes.append(f"{name}: forward is too coarse here, and {name} judged at a second point")
         doubt = judge.step.doubt(name, rngs[2]) if here.analytic.size else ""
         results[name] = result_of(here, there, doubt)
         if here.vanishes:
