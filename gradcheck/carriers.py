@@ -33,8 +33,10 @@ def bare(array: Array, perturbation: Any) -> Array:
 
 def _imaginary(value: Any) -> Array:
     z = np.asarray(value)
-    if z.dtype.kind != "c" or np.isnan(z.imag).any():
+    if z.dtype.kind != "c":
         raise TypeError(f"forward gave {z.dtype} for complex numbers: the derivative was lost on the way")
+    if np.isnan(z.imag).any():
+        raise FloatingPointError("forward overflows for complex numbers")
     return z.imag / H
 
 

@@ -153,7 +153,11 @@ def _numbers(contract: Contract, level: str, rngs: Rngs) -> tuple[list[Result], 
     wrong = [
         name for name in reversed(judged) if judged[name].wrong or (name in beside and beside[name].wrong)
     ]
-    causes = {f.array: f for f in diagnose(subject, judge.step, wrong, rngs[3])} if wrong else {}
+    causes: dict[str, Finding] = {}
+    try:
+        causes = {f.array: f for f in diagnose(subject, judge.step, wrong, rngs[3])} if wrong else {}
+    except Exception as error:  # out of the layer, at an x that it does not take, say
+        contract.notes.append(f"no cause is looked for: {type(error).__name__}: {error}")
     explained = {finding.array for finding in contract.findings if finding.kind in EXPLAINS}
     shapes = dict(zip(subject.input_names, (x.shape for x in subject.inputs), strict=True))
     # the gradient nearest the output comes first: what is wrong there spoils what lies below

@@ -133,3 +133,31 @@ def test_the_second_point_is_of_size_one():
     report = check_layer(changed(Cubic, share=1.0), x)
     assert "at a second point" in report.results[0].checked
     assert report.results[0].verdict == "WRONG"
+
+
+def test_a_diagnosis_that_the_layer_does_not_bear_leaves_the_mistake_without_a_cause():
+    class Picky(Layer):
+        """y = 2 x, for x of six rows alone."""
+
+        def forward(self, x):
+            if len(x) != 6:
+                raise ZeroDivisionError("no such x")
+            self.calls = getattr(self, "calls", 0) + 1
+            return 2 * x
+
+        def backward(self, upstream):
+            return np.where(upstream > 0, 2.1, 2.0) * upstream * (np.arange(6) % 2)[:, None], {}
+
+    report = check_layer(Picky(), (6, 3))
+    assert not report
+    assert report.findings
+
+
+def test_gates_that_overflow_for_complex_numbers_are_still_judged():
+    from benchmarks import diagnosis
+    from benchmarks.mutants.heldout import MUTANTS
+
+    mutant = next(mutant for mutant in MUTANTS if mutant.id == "lstm-cell-gradient-lost")
+    report = diagnosis.report_of(diagnosis.point_of(mutant, *diagnosis.POINTS["inputs x 1000"]))
+    assert not report
+    assert "WRONG" in {result.verdict for result in report.results}
