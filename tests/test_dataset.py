@@ -246,6 +246,12 @@ def test_no_features_left(content: str, options: dict[str, Any], write: Write) -
         load_dataset(write(content), **options)
 
 
+@pytest.mark.parametrize(("name", "sep"), [("a:b", ":"), ("a b", "' '"), ("a/b", "/"), ("a~b", "'~'")])
+def test_a_lone_column_with_a_likely_separator_brings_it(name: str, sep: str, write: Write) -> None:
+    with pytest.raises(DataError, match=rf"only the target '{name}'; name the separator, as in --sep {sep}$"):
+        load_dataset(write(f"{name}\n1 2\n"))
+
+
 def test_all_dropped(write: Write) -> None:
     with pytest.raises(DataError, match="no feature columns left, all are dropped"):
         load_dataset(write("a,b\n1,2\n"), drop=["a", "b"])

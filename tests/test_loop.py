@@ -227,7 +227,7 @@ class TestTheHistory:
         heard = []
         fit(
             model, MSE(), SGD(model.params, 0.1), line(10), epochs=2, batch_size=4,
-            after_batch=lambda number, of: heard.append((number, of)),
+            after_batch=lambda history: heard.append((history.batch, history.batches)),
             after_epoch=lambda history: heard.append(len(history.epochs)),
         )  # fmt: skip
         assert heard == [(1, 3), (2, 3), (3, 3), 1, (1, 3), (2, 3), (3, 3), 2]
@@ -306,7 +306,7 @@ class TestStopping:
     def test_waits_again_after_a_better_epoch(self):
         history = fit_scripted(5.0, 6.0, 4.0, 6.0, 6.0, 1.0, patience=2)
         assert len(history.epochs) == 5
-        assert history.since_best == 2
+        assert history.waited == 2
 
     def test_never_comes_with_patience_0(self):
         history = fit_scripted(1.0, *[2.0] * 9, patience=0)

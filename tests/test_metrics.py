@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from training.metrics import (
+    calibration_error,
     classification_metrics,
     confusion,
+    largest_error,
     majority_baseline,
     mean_baseline,
     most_confused,
     regression_metrics,
+    reliability,
 )
 
 
@@ -161,6 +164,46 @@ def test_the_most_confused_pairs_come_first() -> None:
     assert most_confused(matrix, ("a", "b", "c")) == [("b", "a", 7), ("c", "b", 3), ("a", "b", 2)]
     assert most_confused(matrix, ("a", "b", "c"), k=1) == [("b", "a", 7)]
     assert most_confused(np.diag([3, 4]), ("a", "b")) == []
+
+
+def test_reliability_sets_what_is_said_beside_what_is_so() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.45, 0.55], [0.1, 0.9], [0.96, 0.04], [1.0, 0.0]])
+    labels = np.array([0, 0, 1, 0, -1])  # right, wrong, right, right, a class never seen
+    bins = reliability(probabilities, labels)
+    assert [rows for _, _, rows in bins] == [2, 3]  # 0.5 up to 0.6, 0.9 up to and with 1
+    assert [said for said, _, _ in bins] == pytest.approx([0.525, (0.9 + 0.96 + 1) / 3])
+    assert [right for _, right, _ in bins] == pytest.approx([0.5, 2 / 3])
+    assert calibration_error(bins) == pytest.approx((2 * 0.025 + 3 * (2.86 / 3 - 2 / 3)) / 5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reliability_agrees_with_scikit_learn(seed: int) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra: datasets)")
+    from sklearn.calibration import calibration_curve
+
+    probabilities, labels = random_scores(seed)
+    right = probabilities.argmax(axis=1) == labels
+    shares, said = calibration_curve(right, probabilities.max(axis=1), n_bins=10)
+    bins = np.array(reliability(probabilities, labels))
+    np.testing.assert_allclose(bins[:, 0], said)
+    np.testing.assert_allclose(bins[:, 1], shares)
+    assert bins[:, 2].sum() == len(labels)
+
+
+def test_one_who_knows_his_doubts_has_no_calibration_error() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(size=200_000)
+    probabilities = np.column_stack([p, 1 - p])
+    labels = (rng.uniform(size=len(p)) >= p).astype(int)
+    assert calibration_error(reliability(probabilities, labels)) < 0.01
+
+
+def test_the_largest_error_is_told_in_units_of_its_output() -> None:
+    true = np.array([[1.0, 1000.0], [2.0, 2000.0], [3.0, 3000.0]])
+    predicted = true + np.array([[0.0, 90.0], [-0.5, 0.0], [0.0, 0.0]])
+    assert largest_error(predicted, true, np.array([1.0, 1000.0])) == (1, 0)
+    assert largest_error(predicted, true, np.array([1.0, 100.0])) == (0, 1)
+    assert largest_error(np.array([[1e300], [0.0]]), np.array([[-1e300], [0.0]]), np.array([1e300])) == (0, 0)
 
 
 def test_the_majority_baseline_answers_with_the_shares_of_the_classes() -> None:

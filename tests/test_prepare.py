@@ -218,7 +218,7 @@ def test_data_that_the_memory_cannot_hold_is_refused_before_it_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(memory, "memory", lambda: 1_000)
-    with pytest.raises(DataError, match=r"^iris: 150 rows of 4 inputs: needs 0\.0 GB.*use --limit"):
+    with pytest.raises(DataError, match=r"^iris: 150 rows of 4 inputs: needs 0 MB.*use --limit"):
         prepared("iris --dtype float64")
     monkeypatch.setattr(memory, "memory", lambda: None)  # a system that does not say
     assert sizes(prepared("iris"))["train"] == 106

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.base import Array
+from training import memory
 from training.errors import DataError
 from training.reading.read_arrays import read_idx, read_npy, read_npz
 
@@ -118,11 +119,37 @@ def test_channels_last_become_channels_first(tmp_path: Path) -> None:
     assert "(2, 5, 6, 3), read as images (N, H, W, C)" in note
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 5, 6), (2, 1, 5, 3), (2, 3, 4, 4), (2, 5, 6, 7)])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 6), (2, 1, 5, 4), (2, 3, 4, 4), (2, 5, 6, 7)])
 def test_channels_first_stay(shape: tuple[int, ...], tmp_path: Path) -> None:
     arrays = read_npz(save(tmp_path, x=np.zeros(shape), y=Y[:2]))
     assert arrays.x.shape == shape
     assert arrays.notes == ()
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 5, 3), (2, 3, 3, 3), (2, 4, 5, 4), (2, 1, 1, 1)])
+def test_channels_that_may_be_first_or_last_are_first_with_a_word(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    arrays = read_npz(save(tmp_path, x=np.zeros(shape), y=Y[:2]))
+    assert arrays.x.shape == shape
+    (note,) = arrays.notes
+    assert "read as images (N, C, H, W); transpose it if the channels are last" in note
+
+
+def test_four_channels_give_way_to_three(tmp_path: Path) -> None:
+    assert read_npz(save(tmp_path, x=np.zeros((2, 4, 5, 3)), y=Y[:2])).x.shape == (2, 3, 4, 5)
+
+
+def test_arrays_larger_than_memory_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((1000, 500)))
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((1000, 500)), y=np.zeros(1000), z=np.zeros(10**6))
+    monkeypatch.setattr(memory, "memory", lambda: 3_000_000)
+    with pytest.raises(DataError, match=r"a\.npy: needs 4 MB, 3 MB are free; keep fewer rows"):
+        read_npy(tmp_path / "a.npy")
+    with pytest.raises(DataError, match=r"a\.npz: x, y: needs 4 MB, 3 MB are free; keep fewer rows"):
+        read_npz(tmp_path / "a.npz")
 
 
 def test_one_number_a_row_is_one_column(tmp_path: Path) -> None:

@@ -16,8 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training import memory
 from training.errors import DataError, UsageError
-from training.reading.read_csv import read_csv
+from training.reading import files
+from training.reading import read_csv as module
+from training.reading.read_csv import parse_csv, read_csv, table_cost
 from training.reading.table import Table
 
 Write = Callable[..., Path]
@@ -308,11 +311,11 @@ def test_a_device_is_refused() -> None:
 
 
 def test_an_unreadable_file_says_why(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path) -> bytes:
+    def refuse(*args: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     path = write("a,b\n1,2\n")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(files, "open", refuse, raising=False)
     with pytest.raises(DataError, match=r"a\.csv: cannot be read \(Permission denied\)"):
         read_csv(path)
 
@@ -372,6 +375,94 @@ def test_any_bytes_give_a_table_or_a_line(
     assert all(cell == cell.strip() for column in table.columns for cell in column)
 
 
+# The quick way through a file without quotes, and the csv module's.
+
+PLAIN = [
+    "a",
+    "1",
+    "-2.5",
+    "1e3",
+    ",",
+    ",",
+    ";",
+    "\t",
+    "\n",
+    "\n",
+    "\r",
+    "\r\n",
+    " ",
+    "\v",
+    "\x1c",
+    "\xa0",
+    "é",
+    "\u2028",
+]
+even = st.integers(1, 4).flatmap(
+    lambda width: st.lists(
+        st.lists(st.sampled_from(["", "1", "-2.5", "x", " y", "é", "3 "]), min_size=width, max_size=width)
+    )
+)
+plain = st.one_of(
+    st.lists(st.sampled_from(PLAIN), max_size=40).map("".join),
+    st.tuples(even, st.sampled_from(["\n", "\r", "\r\n", "\n\n"])).map(
+        lambda rows_end: rows_end[1].join(map(",".join, rows_end[0]))
+    ),
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(plain, st.sampled_from([None, ",", ";", "\t", " ", "1", "\x1c"]), st.booleans())
+def test_the_quick_way_reads_as_the_csv_module_does(text: str, sep: str | None, header: bool) -> None:
+    def outcome() -> tuple[object, ...]:
+        try:
+            table = parse_csv(text.encode(), "a.csv", sep=sep, header=header)
+        except DataError as error:
+            return (str(error),)
+        return table.names, table.columns, list(table.lines), table.notes, table.form
+
+    quick = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "plain_columns", lambda text, sep: None)
+        assert outcome() == quick
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", " a , b\r\n1, 2\r\n", "\n\na,b\n\n1,2", "a,b\né,2\n"])
+def test_a_file_without_quotes_goes_the_quick_way(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "quoted_columns", None)
+    assert parse_csv(text.encode(), "a.csv").names == ("a", "b")
+
+
+# Memory.
+
+
+def test_a_table_larger_than_memory_is_refused_by_its_beginning(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("a,b\n" + "1.5,2.5\n" * 200_000)
+    monkeypatch.setattr(memory, "memory", lambda: 30_000_000)
+    monkeypatch.setattr(module, "decode", None)  # so much of it is not read
+    with pytest.raises(DataError, match=r"a\.csv: needs 39 MB, 30 MB are free; keep fewer rows or columns"):
+        read_csv(path)
+    with pytest.raises(DataError, match="needs 39 MB"):
+        read_csv(write(gzip.compress(path.read_bytes()), "a.csv.gz"))
+
+
+def test_the_cost_of_a_table_grows_with_its_cells() -> None:
+    head = b"1,2\n" * 1000
+    assert table_cost(head, len(head)) == 8000 + 2000 * 90
+    assert table_cost(head, 10 * len(head)) == 10 * table_cost(head, len(head))
+    assert table_cost(b'"1","2"\n', 8) == 16 + 2 * 150
+    assert table_cost(b"", 0) == 0
+
+
+def test_a_gzip_bomb_is_stopped_on_its_way(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(gzip.compress(bytes(120 << 10)), "a.csv.gz")
+    monkeypatch.setattr(files, "HEAD", 1 << 10)
+    monkeypatch.setattr(memory, "memory", lambda: 1000)
+    with pytest.raises(DataError, match=r"a\.csv\.gz: needs 0 MB.* for what comes after .* is it damaged"):
+        read_csv(path)
+
+
 cell = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=8).map(str.strip)
 name = cell.filter(str.isprintable).map("n{}".format)
 
@@ -403,3 +494,17 @@ def test_numbers_are_read_back_whatever_the_separator(n: int, width: int, sep: s
         path.write_text("\n".join(lines))
         table = read_csv(path)
     np.testing.assert_array_equal(np.array(table.columns, float).T, x)
+
+
+def test_a_column_is_read_as_numbers_once_and_its_parts_with_it(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, tokens = read_csv(write("a,b\n1,x\nNA,2\n3,\n")), frozenset(["", "NA"])
+    a, b = table.numbers("a", tokens), table.numbers("b", tokens)
+    monkeypatch.setattr("training.reading.table.read_numbers", None)
+    assert table.numbers("a", tokens) is a
+    part = table.only("b", "a").take([2, 0, 1])
+    np.testing.assert_array_equal(part.numbers("a", tokens).values, [3, 1, np.nan])
+    np.testing.assert_array_equal(part.numbers("b", tokens).missing, [True, False, False])
+    np.testing.assert_array_equal(part.numbers("b", tokens).words, [1])
+    assert (b.words.tolist(), part.take([]).numbers("a", tokens).values.tolist()) == ([0], [])

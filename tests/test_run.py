@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from losses import MSE
 from optim import Adam
 from training import checkpoint
 from training.errors import DiskError, UsageError
+from training.keeper import Keeper
 from training.loop import fit
 from training.run import Run, csv_text, free_name
 
@@ -177,6 +179,15 @@ class TestACsvText:
         assert csv_text(["a", "b"], []) == "a,b\n"
 
 
+@dataclass
+class Planned:
+    """What a Keeper needs of a plan."""
+
+    model: L.Sequential
+    optimizer: Adam
+    plateau: None = None
+
+
 @pytest.fixture
 def trained(tmp_path):
     """A run of three epochs, and what it was of."""
@@ -184,10 +195,11 @@ def trained(tmp_path):
     optimizer = Adam(model.params, 0.01)
     x = np.linspace(-1, 1, 10).reshape(-1, 1)
     run = Run.create(run=None, out=str(tmp_path), name="line")
+    keeper = Keeper(run, {"task": "regression"}, {}, Planned(model, optimizer))
     lasts = []
 
     def after_epoch(history):
-        run.write_last({"task": "regression"}, model, optimizer, history)
+        keeper.keep(history)
         lasts.append((model.state(), optimizer.state(), model.layers[2].rng.bit_generator.state))
 
     scores = iter([0.5, None, 0.25])
@@ -242,9 +254,9 @@ class TestTheFilesOfARun:
             found = stored.part(part)
             assert found.keys() == expected.keys()
             assert all(np.array_equal(found[name], array) for name, array in expected.items()), part
-        assert stored.meta["rng"] == {"2.rng": rng_state}
-        assert stored.meta["best_epoch"] == 3
-        assert [row["scores"]["r2"] for row in stored.meta["history"]] == [0.5, None, 0.25]
+        assert stored.meta["rng"]["2.rng"] == rng_state
+        assert stored.meta["history"]["best"] == 3
+        assert [row["scores"]["r2"] for row in stored.meta["history"]["epochs"]] == [0.5, None, 0.25]
         other = L.Sequential(L.Affine(1, 3), L.BatchNorm(3), L.Dropout(0.5), L.Affine(3, 1))
         other.load_state(stored.part("model"))
         Adam(other.params, 0.01).load_state(stored.part("optimizer"))

@@ -14,6 +14,7 @@ from training.loop import Epoch, History
 from training.screen import (
     Progress,
     confusion_table,
+    distinct,
     parameters,
     say,
     score_table,
@@ -34,14 +35,20 @@ def epoch(number, **changes):
     return Epoch(epoch=number, **{**values, **changes})
 
 
-def watch(epochs, stop=None, mode="lines", *, batches=1, out=None, **changes):
-    """Show a training of so many epochs that stops at `stop`; the lines of the table."""
+def watch(epochs, stop=None, mode="lines", *, batches=1, start=(0, 0), out=None, **changes):
+    """Show a training of so many epochs that stops at `stop`; the lines of the table.
+
+    `start`: epochs, and batches of the next, that are done already.
+    """
     out = out or io.StringIO()
-    history = History()
-    with Progress(mode, epochs, "rmse", out=out) as progress:
-        for number in range(1, (stop or epochs) + 1):
-            for batch in range(1, batches + 1):
+    behind, done = start
+    history = History([epoch(number, **changes) for number in range(1, behind + 1)])
+    progress = Progress(mode, epochs, "rmse", start_epoch=behind, start_batch=done, batches=batches, out=out)
+    with progress:
+        for number in range(behind + 1, (stop or epochs) + 1):
+            for batch in range(done + 1, batches + 1):
                 progress.after_batch(batch, batches)
+            done = 0
             history.epochs.append(epoch(number, **changes))
             history.best = history.epochs[-1]
             progress.after_epoch(history)
@@ -104,6 +111,34 @@ class TestTheTableOfEpochs:
             raise KeyboardInterrupt
         assert len(out.getvalue().splitlines()) == 1
 
+    def test_of_a_training_that_goes_on_has_the_epochs_from_there(self):
+        head, *rows = watch(100, start=(42, 1), batches=3)
+        assert head.split()[0] == "epoch"
+        assert [row.split()[0] for row in rows] == [
+            *("43", "45", "50", "55", "60", "65", "70", "75", "80", "85", "90", "95", "100")
+        ]
+
+    def test_of_a_training_that_has_nothing_left_is_its_head(self):
+        assert len(watch(5, start=(5, 0))) == 1
+
+    @pytest.mark.parametrize(
+        ("columns", "widest", "first"),
+        [
+            (80, 80, " epoch   train loss     val loss         rmse        lr     time   * best so far"),
+            (79, 68, " epoch   train loss     val loss         rmse        lr     time"),
+            (64, 64, " epoch   train loss     val loss         rmse        lr     time"),
+            (60, 59, " epoch   train loss     val loss         rmse        lr"),
+            (20, 19, " epoch   train loss"),
+            (5, 4, ""),
+        ],
+    )
+    def test_has_the_columns_that_a_terminal_has_room_for(self, monkeypatch, columns, widest, first):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        out = Terminal()
+        lines = watch(3, out=out) or out.getvalue().splitlines()
+        assert lines[0] == first
+        assert max(map(len, lines)) == widest
+
     def test_is_silent_when_told_so(self, capsys):
         assert watch(30, mode="none") == []
         assert capsys.readouterr() == ("", "")
@@ -135,6 +170,22 @@ class TestRedirected:
         monkeypatch.setattr(sys, stream, io.StringIO())
         assert Progress("auto", 3, "rmse").mode == "lines"
 
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    @pytest.mark.parametrize("mode", ["auto", "bar"])
+    def test_a_stream_that_was_closed_from_the_start_is_no_terminal(self, monkeypatch, stream, mode):
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        monkeypatch.setattr(sys, stream, None)
+        assert Progress(mode, 3, "rmse", out=io.StringIO()).mode == (
+            "bar" if (mode, stream) == ("bar", "stdout") else "lines"
+        )
+
+    def test_a_terminal_that_knows_no_cursor_has_lines(self, monkeypatch):
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        monkeypatch.setenv("TERM", "dumb")
+        assert Progress("auto", 3, "rmse").mode == "lines"
+
 
 class TestWithoutTqdm:
     @pytest.mark.parametrize("mode", ["auto", "bar"])
@@ -154,9 +205,32 @@ ON_A_TERMINAL = """
 import sys
 sys.path.insert(0, "tests")
 from test_screen import watch
-watch(60, 47, "auto", batches=3, out=sys.stdout)
+watch(60, 47, "auto", batches=3, start={start}, out=sys.stdout)
 print("end")
 """
+
+
+def on_a_terminal(columns=100, start=(0, 0), **env):
+    """What a pseudo-terminal so wide gets to see of a training."""
+    pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX")
+    ours, theirs = pty.openpty()
+    pytest.importorskip("termios").tcsetwinsize(theirs, (40, columns))
+    outside = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LC_ALL", "TERM")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL.format(start=start)], stdout=theirs, stderr=theirs, cwd=ROOT,
+        env={**outside, "TQDM_MININTERVAL": "0", "LC_CTYPE": "C.UTF-8", **env},
+    )  # fmt: skip
+    os.close(theirs)
+    raw = b""
+    try:
+        while part := os.read(ours, 65536):
+            raw += part
+    except OSError:  # how Linux says that the other side is closed
+        pass
+    finally:
+        os.close(ours)
+    assert child.wait() == 0
+    return raw.decode()
 
 
 def after_all(text):
@@ -194,26 +268,32 @@ class TestTheBar:
         assert Progress("auto", 3, "rmse").mode == "bar"
 
     def test_leaves_the_table_whole_on_a_terminal(self):
-        pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX")
-        ours, theirs = pty.openpty()
-        pytest.importorskip("termios").tcsetwinsize(theirs, (40, 100))
-        child = subprocess.Popen(
-            [sys.executable, "-c", ON_A_TERMINAL], stdout=theirs, stderr=theirs, cwd=ROOT,
-            env={**os.environ, "TQDM_MININTERVAL": "0"},
-        )  # fmt: skip
-        os.close(theirs)
-        raw = b""
-        try:
-            while part := os.read(ours, 65536):
-                raw += part
-        except OSError:  # how Linux says that the other side is closed
-            pass
-        finally:
-            os.close(ours)
-        assert child.wait() == 0
-        text = raw.decode()
+        text = on_a_terminal()
         assert re.search(r"epoch 47 of 60 \|.+\| \d\d:\d\d left at most, best epoch 46", text)
         assert [line for line in after_all(text) if line] == [*watch(60, 47), "end"]
+        assert "█" in text
+
+    def test_starts_where_the_training_goes_on(self):
+        text = on_a_terminal(start=(30, 2))
+        bars = re.findall(r"epoch (\d+) of 60 \|([^|]*)\|", text)
+        assert bars[0][0] == "31"
+        shares = [len(bar.rstrip()) / len(bar) for _, bar in bars]
+        assert shares[0] == pytest.approx(30.67 / 60, abs=0.03)
+        assert min(shares) > 0.5  # never back to the beginning
+        assert [line for line in after_all(text) if line] == [*watch(60, 47, start=(30, 2)), "end"]
+
+    def test_stays_on_one_line_of_a_narrow_terminal(self):
+        text = on_a_terminal(20)
+        assert "epoch 47 of 60 |" in text
+        assert all(len(part) <= 20 for part in re.split(r"[\r\n]|\x1b\[A", text))
+        rows = [line for line in after_all(text) if line]
+        assert [row.split()[0] for row in rows] == ["epoch", "1", *map(str, range(3, 46, 3)), "47", "end"]
+
+    @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}])
+    def test_is_ascii_where_nothing_else_can_be_shown(self, env):
+        text = on_a_terminal(**env)
+        assert re.search(r"epoch 47 of 60 \|#+", text)
+        assert text.isascii()
 
     def test_stays_out_of_a_redirected_table(self, capsys):
         """With --progress bar and stdout in a file."""
@@ -282,6 +362,10 @@ class TestLines:
         assert short("a long name", 7) == "a l…ame"
         assert len(short("x" * 100, 12)) == 12
         assert short("a\nb", 12) == r"a\nb"
+
+    def test_tell_names_apart_that_became_alike(self):
+        names = ["class number 1 of three", "class number 2 of three", "another", "class number 3 of three"]
+        assert distinct(names, 12) == ["1 clas…three", "2 clas…three", "another", "4 clas…three"]
 
     def test_give_sizes_and_parameters(self):
         assert size_of((1, 28, 28)) == "1 x 28 x 28"

@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.encoding.split import Split, split
@@ -78,6 +78,15 @@ def test_a_class_of_one_row_trains_and_is_named() -> None:
     assert "class 2:" in split(41, labels=labels).notes[0]
 
 
+def test_a_class_of_two_rows_trains_and_tests_and_is_named() -> None:
+    labels = np.array([0] * 20 + [1] * 20 + [2, 2])
+    result = split(42, labels=labels, names=("cat", "dog", "owl"))
+    assert (labels[result.train] == 2).sum() == (labels[result.test] == 2).sum() == 1
+    assert result.notes == ("two rows only of class 'owl': one trains and one tests",)
+    assert split(42, labels=labels, test=0).notes == ()
+    assert split(2, val=0, test=1).notes == ()  # no classes, two rows
+
+
 def test_many_classes_of_one_row_make_one_note() -> None:
     labels = np.array([0] * 20 + list(range(1, 9)))
     (note,) = split(28, labels=labels).notes
@@ -138,6 +147,7 @@ def test_labels_of_another_length_are_refused() -> None:
 fractions = st.sampled_from([0.0, 0.05, 0.15, 0.3, 0.45])
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     counts=st.lists(st.integers(1, 40), min_size=2, max_size=8).filter(lambda c: sum(c) >= 10 and max(c) > 4),
     val=fractions,
@@ -164,6 +174,7 @@ def test_a_stratified_split_is_disjoint_covering_and_fair(
             assert of_val >= count * wish_val - 1
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     n=st.integers(10, 300),
     val=st.sampled_from([0, 0.1, 0.4, 1, 3]),

@@ -19,14 +19,22 @@ import pytest
 from commands import ROOT, Commands, flowers, houses
 
 import training.cli
-import training.report
+import training.gallery
 from optim.schedules import ReduceOnPlateau
 from training import checkpoint
 from training.network import ACTIVATIONS
 from training.rule import RULES, SCHEDULES
 
 BUG, DATA, DIVERGED, DISK, INTERRUPTED = 1, 3, 5, 6, 130
-FILES = ["config.json", "history.csv", "last.npz", "metrics.json", "model.npz", "predictions.csv"]
+FILES = [
+    "config.json",
+    "history.csv",
+    "last.npz",
+    "last.prev.npz",
+    "metrics.json",
+    "model.npz",
+    "predictions.csv",
+]
 SCORES = {
     "classification": ["accuracy", "macro_f1", "log_loss"],
     "regression": ["rmse", "mae", "r2"],
@@ -113,7 +121,7 @@ def test_every_option_of_learning_runs_and_lowers_the_loss(commands: Commands, o
 )
 def test_every_rule_and_schedule_learns_at_its_usual_rate(commands: Commands, options: str) -> None:
     argv = ["iris", *options.split(), "--run", "run", "--epochs", "8", "--batch-size", "16"]
-    assert commands.train(*argv, "--hidden", "32", "--no-plots", quick=False).code == 0
+    assert commands.train(*argv, "--hidden", "32", "--dropout", "0", "--no-plots", quick=False).code == 0
     losses = [float(row["train_loss"]) for row in history(commands, "run")]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.95 * losses[0]
@@ -218,7 +226,8 @@ def test_a_lenet_learns_images_and_predicts_again(commands: Commands) -> None:
         at = rng.integers(2, 10)
         image[at if lies else slice(None), slice(None) if lies else at] += 1
     np.savez(commands.folder / "bars.npz", x=x[:, None], y=y)
-    result = commands.train("bars.npz", "--arch", "lenet", "--epochs", "15", "--lr", "0.005", "--no-plots")
+    how = ["bars.npz", "--arch", "lenet", "--dropout", "0", "--no-plots"]
+    result = commands.train(*how, "--epochs", "15", "--lr", "0.005")
     assert label(result.out, "model").startswith(
         "1 x 12 x 14 -> conv 6 -> conv 16 -> 120 silu -> 84 silu -> 2"
     )
@@ -226,7 +235,7 @@ def test_a_lenet_learns_images_and_predicts_again(commands: Commands) -> None:
     assert commands.predict("runs/bars-001", "bars.npz", "-o", "out.csv").code == 0
     rows = list(csv.DictReader(commands.text("out.csv").splitlines()))
     assert np.mean([row["true"] == row["predicted"] for row in rows]) > 0.95
-    other = commands.train("bars.npz", "--arch", "lenet", "--hidden", "9", "--epochs", "1", "--no-plots")
+    other = commands.train(*how, "--hidden", "9", "--epochs", "1")
     assert "conv 16 -> 9 silu -> 2" in label(other.out, "model")
 
 
@@ -354,8 +363,9 @@ def test_pictures_are_drawn_where_matplotlib_is(commands: Commands) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra: train)")
     few = ["--epochs", "2", "--hidden", "4"]
     result = commands.train("flowers.csv", *few, quick=False)
-    assert names(commands.folder / "runs/flowers-001/plots") == ["confusion.png", "learning_curve.png"]
-    assert label(result.out, "plots") == "runs/flowers-001/plots   learning_curve.png, confusion.png"
+    drawn = ["confusion.png", "decision_boundary.png", "learning_curve.png", "reliability.png"]
+    assert names(commands.folder / "runs/flowers-001/plots") == drawn
+    assert set(label(result.out, "plots").partition("/plots   ")[2].split(", ")) == set(drawn)
     commands.train("houses.csv", *few, quick=False)
     drawn = ["learning_curve.png", "predicted_vs_actual.png", "residuals.png"]
     assert names(commands.folder / "runs/houses-001/plots") == drawn
@@ -377,12 +387,13 @@ def test_a_picture_that_fails_costs_a_warning_and_not_the_run(
     def fails(*_: object, **__: object) -> None:
         raise ValueError("no such font")
 
-    monkeypatch.setattr(training.report.plots, "learning_curve", fails)
+    monkeypatch.setattr(training.gallery.plots, "learning_curve", fails)
     result = commands.train("flowers.csv", "--epochs", "2", quick=False)
     assert result.code == 0
     path = "runs/flowers-001/plots/learning_curve.png"
     assert result.warnings == [f"{path}: not drawn: ValueError: no such font"]
-    assert names(commands.folder / "runs/flowers-001/plots") == ["confusion.png"]
+    assert "learning_curve.png" not in names(commands.folder / "runs/flowers-001/plots")
+    assert "confusion.png" in names(commands.folder / "runs/flowers-001/plots")
 
 
 # What it says
@@ -511,23 +522,14 @@ def test_a_run_that_diverges_later_keeps_its_best_epoch(commands: Commands) -> N
     assert commands.predict("runs/houses-001", "houses.csv").code == 0
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
-def test_ctrl_c_says_what_is_kept(commands: Commands, monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    keep = training.cli.Keeper.keep
+def test_ctrl_c_before_training_leaves_nothing(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
 
-    def interrupted(self: training.cli.Keeper, so_far: Any) -> None:
-        if len(so_far.epochs) == epoch:
-            raise KeyboardInterrupt
-        keep(self, so_far)
-
-    monkeypatch.setattr(training.cli.Keeper, "keep", interrupted)
-    result = commands.train("flowers.csv", "--epochs", "5")
-    assert result.code == INTERRUPTED
-    if epoch == 1:
-        assert result.err == "train.py: interrupted; no epoch was finished, so nothing is left behind\n"
-        assert names(commands.folder / "runs") == []
-    else:
-        assert result.err == "train.py: interrupted; best epoch 2 kept in runs/flowers-001\n"
+    monkeypatch.setattr(training.cli, "make_plan", interrupted)
+    result = commands.train("flowers.csv")
+    assert (result.code, result.err) == (INTERRUPTED, "train.py: interrupted\n")
+    assert names(commands.folder) == ["flowers.csv", "houses.csv"]
 
 
 def test_a_bug_of_ours_is_one_line_and_with_debug_its_traceback(
@@ -659,7 +661,7 @@ def test_a_reader_that_leaves_loses_nothing(tmp_path: Path, after: str) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as a shell does")
 def test_it_runs_with_stdout_closed(tmp_path: Path) -> None:
-    command = f"{sys.executable} {ROOT / 'train.py'} iris --epochs 1 --no-plots >&-"
+    command = f"{sys.executable} {ROOT / 'train.py'} iris --epochs 2 --no-plots >&-"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert names(tmp_path / "runs/iris-001") == FILES

@@ -143,7 +143,7 @@ CASES = [
         "iris --hidden 1000000,1000000",
         USAGE,
         r"--hidden 1000000,1000000: 1,000,009,000,003 parameters: training them needs 24,000\.\d GB, "
-        r"this machine has [\d.,]+ GB; use smaller sizes",
+        r"[\d.,]+ GB are free; use smaller sizes",
     ),
     ("iris --batch-size 0", USAGE, r"--batch-size: expected a whole number >= 1, got '0'"),
     ("iris --batch-size 2.5", USAGE, r"--batch-size: expected a whole number >= 1, got '2.5'"),

@@ -86,7 +86,12 @@ def part(text: str) -> float | str:
 
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them; double quotes hold a name that has a comma."""
-    return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    if '"' not in text:
+        return tuple(name.strip() for name in text.split(",")) if text else ()
+    try:
+        return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    except csv.Error:
+        raise refused("names with commas between them", text) from None
 
 
 def missing_values(text: str) -> tuple[str, ...]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from layers import Container, Layer
 from layers.base import Array
 
 from .disk import write_bytes
 from .errors import CheckpointError
 
-FORMAT = 1
+FORMAT = 2
+HEAD = ("format", "sha256", "arrays")  # of meta, what this module adds
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Checkpoint:
         return {key.removeprefix(prefix): a for key, a in self.arrays.items() if key.startswith(prefix)}
 
 
-def write(path: Path, meta: Mapping[str, Any], **parts: Mapping[str, Array]) -> None:
+def write(path: Path, meta: Mapping[str, Any], *, keep: bool = False, **parts: Mapping[str, Array]) -> None:
     """Write arrays, each part's under its name, and meta: equal content makes equal bytes.
+
+    With `keep` the file that was there before stays, as previous(path).
 
     Raises: DiskError; CheckpointError for an array of Python objects, which only pickle could store;
     ValueError or TypeError for a meta that is no JSON, NaN included.
@@ -43,11 +46,43 @@ def write(path: Path, meta: Mapping[str, Any], **parts: Mapping[str, Array]) -> 
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise CheckpointError(f"{path}: expected numbers, got Python objects in {name}; convert them")
-    head = {"format": FORMAT, "arrays": list(arrays)}
+    head = {"format": FORMAT, "sha256": digest(arrays), "arrays": list(arrays)}
     text = json.dumps({**head, **meta}, allow_nan=False).encode()
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, meta=np.frombuffer(text, np.uint8), **arrays)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), keep=previous(path) if keep else None)
+
+
+def previous(path: Path) -> Path:
+    """Where the checkpoint before this one is kept: last.prev.npz for last.npz."""
+    return path.with_name(f"{path.stem}.prev{path.suffix}")
+
+
+def digest(arrays: Mapping[str, Array]) -> str:
+    """SHA-256 over the arrays, with their names, dtypes and shapes."""
+    total = hashlib.sha256()
+    for name, array in arrays.items():
+        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        total.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
+
+
+def read_latest(path: Path) -> tuple[Checkpoint, str]:
+    """The file, or where it is damaged or gone the one before it; and a warning if so, else "".
+
+    Raises: CheckpointError where neither can be read.
+    """
+    try:
+        return read(path), ""
+    except CheckpointError as error:
+        before = previous(path)
+        if not before.exists():
+            raise
+        said = str(error).partition(";")[0]
+        try:
+            return read(before), f"{said}; going on from {before.name}, the one before it"
+        except CheckpointError as worse:
+            raise CheckpointError(f"{said}; and {worse}") from None
 
 
 def read(path: Path) -> Checkpoint:
@@ -66,6 +101,7 @@ def read(path: Path) -> Checkpoint:
         meta = json.loads(stored["meta"].tobytes()) if "meta" in stored else {}
         version = meta.get("format")
         arrays = {name: stored[name] for name in meta["arrays"]} if version == FORMAT else {}
+        whole = version != FORMAT or digest(arrays) == meta["sha256"]
     except Exception as error:  # zip, zlib, npy header, JSON: each fails in its own ways on damaged bytes
         raise CheckpointError(f"{path}: is damaged, or no model; train again, or use a copy") from error
     if version is None:
@@ -74,28 +110,6 @@ def read(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: expected format {FORMAT}, got {version}; use the version that wrote it"
         )
+    if not whole:
+        raise CheckpointError(f"{path}: is damaged: its checksum does not fit; train again, or use a copy")
     return Checkpoint(arrays, meta)
-
-
-def rng_states(model: Layer) -> dict[str, Any]:
-    """The state of every random generator inside a model by its dotted name, as JSON values."""
-    return {
-        f"{place}.{name}".lstrip("."): _plain(value.bit_generator.state)
-        for place, layer in walk(model)
-        for name, value in vars(layer).items()
-        if isinstance(value, np.random.Generator)
-    }
-
-
-def walk(model: Layer, place: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer inside a model with its dotted name; the model itself is ""."""
-    yield place, model
-    if isinstance(model, Container):
-        for name, child in model.children.items():
-            yield from walk(child, f"{place}.{name}" if place else name)
-
-
-def _plain(state: Any) -> Any:
-    if isinstance(state, Mapping):
-        return {name: _plain(value) for name, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,18 +17,17 @@ from .options import Options
 from .plan import Plan
 from .prepare import Prepared
 from .reading.builtin import BUILTIN, FILES
+from .reading.files import STDIN
 
-UNTOLD = ("given", "debug")
+UNTOLD = ("origin", "debug")
 
 
 def config(options: Options, prepared: Prepared, plan: Plan, argv: Sequence[str]) -> dict[str, Any]:
-    """Everything that this run depends on, in plain JSON values.
+    """Everything that this run depends on, in plain JSON values; `--config` takes it to repeat the run.
 
     `options` holds what was used, also where the option said "auto" or nothing; `origin` who said so.
     """
-    asked = {
-        field.name: getattr(options, field.name) for field in fields(options) if field.name not in UNTOLD
-    }
+    asked = told(options)
     used = {
         "target": prepared.data.target_name,
         "task": prepared.kind.task,
@@ -36,16 +36,44 @@ def config(options: Options, prepared: Prepared, plan: Plan, argv: Sequence[str]
         "batch_size": plan.batch_size,
         "patience": plan.patience,
     }
-    sources = {"data": options.data, "val": options.val, "test": options.test}
     return {
         "argv": list(argv),
         "options": asked | used,
-        "origin": {name: "cli" if name in options.given else "default" for name in asked},
+        "origin": {name: options.origin.get(name, "default") for name in asked},
         "rows": {name: len(part) for name, part in prepared.parts.items()},
         "input_shape": list(prepared.inputs.shape),
-        **{f"{name}_sha256": sha256(file) for name, file in sources.items() if isinstance(file, str)},
+        **{f"{name}_sha256": digest for name, digest in digests(options, prepared).items()},
         "versions": versions(),
     }
+
+
+def told(options: Options) -> dict[str, Any]:
+    """The options as JSON values, by name."""
+    return {field.name: getattr(options, field.name) for field in fields(options) if field.name not in UNTOLD}
+
+
+def sources(options: Options) -> dict[str, str]:
+    """The files that the rows come from: "data", and "val", "test" where those are files."""
+    named = {"data": options.data, "val": options.val, "test": options.test}
+    return {name: file for name, file in named.items() if isinstance(file, str)}
+
+
+def digests(options: Options, prepared: Prepared) -> dict[str, str | None]:
+    """The digest of every file that the rows come from, also of what came in by stdin."""
+    found = {name: sha256(file) for name, file in sources(options).items()}
+    return found if prepared.data.sha256 is None else found | {"data": prepared.data.sha256}
+
+
+def changed_since(options: Options) -> list[str]:
+    """Notes on data that are not those of the run whose config.json is to be repeated."""
+    if options.config is None or not options.config.endswith(".json"):
+        return []
+    then = json.loads(Path(options.config).read_text("utf-8-sig"))
+    return [
+        f"{source}: is not the file that {options.config} speaks of (its sha256 differs)"
+        for name, source in sources(options).items()
+        if source != STDIN and then.get(f"{name}_sha256") not in (None, sha256(source))
+    ]
 
 
 def model_meta(options: Options, prepared: Prepared, plan: Plan) -> dict[str, Any]:
@@ -80,6 +108,8 @@ def sha256(source: str) -> str | None:
 def data_paths(source: str) -> list[Path]:
     """The files that hold the data, in the order of their names."""
     name = source.partition(":")[0]
+    if source == STDIN:
+        return []
     if name in BUILTIN:
         return [Path(str(files("training") / "data" / FILES[name]))] if name in FILES else []
     path = Path(source)

@@ -16,11 +16,22 @@ from .text import printable
 BUG = 1
 
 
+class Stopped(Exception):
+    """A signal asked the program to end, and it did, with everything kept that there was."""
+
+    def __init__(self, number: signal.Signals, said: str) -> None:
+        super().__init__(said)
+        self.code = 128 + number
+
+
 def guarded(program: str, work: Callable[[], None], argv: Sequence[str]) -> int:
     """Run and return the exit code; what goes wrong is one line on stderr, with --debug after a traceback."""
-    with _lasting_output():
+    with _lasting_output() as out:
         try:
             work()
+            out.flush()
+            if out.lost is not None:
+                raise DiskError(f"stdout: cannot be written: {out.lost.strerror}; send it elsewhere")
         except (Exception, KeyboardInterrupt) as error:
             if "--debug" in argv:
                 traceback.print_exc()
@@ -35,6 +46,8 @@ def _diagnosis(error: BaseException) -> tuple[int, str]:
     match error:
         case UserError():
             return error.code, f"error: {error}"
+        case Stopped():
+            return error.code, f"interrupted: {error}"
         case KeyboardInterrupt():
             return 128 + signal.SIGINT, "; ".join(["interrupted", *map(str, error.args)])
         case MemoryError():
@@ -46,7 +59,7 @@ def _diagnosis(error: BaseException) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def _lasting_output() -> Iterator[None]:
+def _lasting_output() -> Iterator[_Lasting]:
     """stdout that takes every character, and whose reader may leave."""
     with contextlib.ExitStack() as stack:
         out: Any = sys.stdout or stack.enter_context(open(os.devnull, "w"))
@@ -54,32 +67,40 @@ def _lasting_output() -> Iterator[None]:
             out.reconfigure(errors="backslashreplace")
         lasting = _Lasting(out)
         stack.enter_context(contextlib.redirect_stdout(cast(TextIO, lasting)))
+        if sys.stderr is not None:  # a bar, and warnings, may have the same reader
+            stack.enter_context(contextlib.redirect_stderr(cast(TextIO, _Lasting(sys.stderr))))
         try:
-            yield
+            yield lasting
         finally:
             lasting.flush()
 
 
 class _Lasting:
-    """A stream that goes on into nothing when its reader is gone, as after `| head`: a run is worth more."""
+    """A stream that goes on into nothing when its reader is gone, as after `| head`: a run is worth more.
+
+    Also when its disk is full or its terminal closed; that is to be told in the end, and so stays in `lost`.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.lost: OSError | None = None
 
     def write(self, text: str) -> int:
         try:
             self.stream.write(text)
-        except BrokenPipeError:
-            self._let_go()
+        except OSError as error:
+            self._let_go(error)
         return len(text)
 
     def flush(self) -> None:
         try:
             self.stream.flush()
-        except BrokenPipeError:
-            self._let_go()
+        except OSError as error:
+            self._let_go(error)
 
-    def _let_go(self) -> None:
+    def _let_go(self, error: OSError) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self.lost = error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.stream.fileno())
         os.close(nowhere)

@@ -40,17 +40,26 @@ class Epoch:
 
 @dataclass
 class History:
-    """What happened: the epochs, the best of them with its weights and buffers, and why training stopped."""
+    """What happened: the epochs, the best of them with its weights and buffers, and why training stopped.
+
+    Also where the epoch under way stands, so that `fit` can go on from any batch.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     best: Epoch | None = None
     best_state: dict[str, Array] = field(default_factory=dict)
     stopped: str = ""
+    waited: int = 0  # epochs since the best one, or since training went on after it had stopped
+    seconds: float = 0.0  # spent so far
+    batch: int = 0  # batches done of the epoch under way, ...
+    batches: int = 0  # ... of so many
+    loss_sum: float = 0.0  # their losses, each times its rows
+    grad_norm: float = 0.0  # the largest of their gradients' norms
 
     @property
-    def since_best(self) -> int:
-        """How many epochs have passed since the best one."""
-        return len(self.epochs) - (self.best.epoch if self.best else 0)
+    def epoch(self) -> int:
+        """The epoch under way, from 1."""
+        return len(self.epochs) + 1
 
 
 def fit(
@@ -68,7 +77,8 @@ def fit(
     watch: str = "loss",
     higher: bool = False,
     seed: int = 0,
-    after_batch: Callable[[int, int], None] | None = None,
+    history: History | None = None,
+    after_batch: Callable[[History], None] | None = None,
     after_epoch: Callable[[History], None] | None = None,
 ) -> History:
     """Train the model in place and leave it with the weights of its best epoch, in evaluation mode.
@@ -77,23 +87,35 @@ def fit(
     highest) score(outputs, target)[watch] on val. With patience > 0 training stops after that many epochs
     without a better one. The order of the rows depends on (seed, epoch) alone.
 
+    With the `history` of a training that was cut off, this goes on where that one stood, to the same weights
+    bit for bit, if model, optimizer and generators stand where they stood. An exception out of `after_batch`
+    or `after_epoch` cuts it off. One that has `stopped` goes on once that is "".
+
     Shapes: train and val are x (n, ...) and target (n, ...); outputs and target are as the loss takes them.
     Raises: Diverged for a loss or gradient that is not finite, before it touches the weights;
     ValueError for arguments that do not fit together.
     """
     _expect_arguments(loss, train, val, epochs, batch_size, patience, score, watch)
-    cuts = batches(len(train[0]), batch_size)
-    history, start = History(), time.perf_counter()
+    history = History() if history is None else history
+    cuts, clock = batches(len(train[0]), batch_size), _Clock(history.seconds)
+    history.batches = len(cuts)
     with _learning(model):
-        for epoch in range(1, epochs + 1):
+        while history.epoch <= epochs and not history.stopped:
+            epoch = history.epoch
             order = np.random.default_rng([seed, 1, epoch]).permutation(len(train[0]))
+            model.train()
             with diverging(epoch, optimizer, clip_norm):
-                train_loss, grad_norm = _train_epoch(
-                    model, loss, optimizer, train, [order[cut] for cut in cuts], clip_norm, after_batch
-                )
-                val_loss, scores = _validate(model, loss, val, score)
+                for rows in [order[cut] for cut in cuts][history.batch :]:
+                    _train_batch(model, loss, optimizer, train, rows, clip_norm, history)
+                    history.seconds = clock.now()
+                    if after_batch:
+                        after_batch(history)
+                scores = _validate(model, loss, val, score)
+            val_loss = scores.pop("loss", None)
+            train_loss = history.loss_sum / len(train[0])
             watched = scores[watch] if watch != "loss" else train_loss if val is None else val_loss
             better = history.best is None or _better(watched, history.best.watched, higher)
+            history.seconds = clock.now()
             row = Epoch(
                 epoch=epoch,
                 step=optimizer.steps,
@@ -103,45 +125,51 @@ def fit(
                 scores=scores,
                 watched=watched,
                 best=better,
-                seconds=time.perf_counter() - start,
-                grad_norm=grad_norm,
+                seconds=history.seconds,
+                grad_norm=history.grad_norm,
             )
             history.epochs.append(row)
+            history.batch, history.loss_sum, history.grad_norm = 0, 0.0, 0.0
+            history.waited += 1
             if better:
-                history.best, history.best_state = row, model.state()
+                history.best, history.best_state, history.waited = row, model.state(), 0
+            if patience and history.waited >= patience:
+                history.stopped = f"no better for {patience} epochs"
             if after_epoch:
                 after_epoch(history)
-            if patience and history.since_best >= patience:
-                history.stopped = f"no better for {patience} epochs"
-                break
         model.load_state(history.best_state)
     return history
 
 
-def _train_epoch(
+class _Clock:
+    """Seconds of training, those before a break included."""
+
+    def __init__(self, before: float) -> None:
+        self.start = time.perf_counter() - before
+
+    def now(self) -> float:
+        return time.perf_counter() - self.start
+
+
+def _train_batch(
     model: Layer,
     loss: Loss,
     optimizer: Optimizer,
     train: Pair,
-    parts: list[Array],
+    rows: Array,
     clip_norm: float | None,
-    after_batch: Callable[[int, int], None] | None,
-) -> tuple[float, float]:
-    """One update for each part of the rows; the mean loss over rows, and the largest gradient norm."""
+    history: History,
+) -> None:
+    """One update, told to the history."""
     x, target = train
-    total, largest = 0.0, 0.0
-    model.train()
-    for number, rows in enumerate(parts, start=1):
-        try:
-            value, norm = _step(model, loss, optimizer, x[rows], target[rows], clip_norm)
-        except FloatingPointError as error:
-            error.add_note(f"batch {number} of {len(parts)}")
-            raise
-        total += value * len(rows)
-        largest = max(largest, norm)
-        if after_batch:
-            after_batch(number, len(parts))
-    return total / len(x), largest
+    try:
+        value, norm = _step(model, loss, optimizer, x[rows], target[rows], clip_norm)
+    except FloatingPointError as error:
+        error.add_note(f"batch {history.batch + 1} of {history.batches}")
+        raise
+    history.batch += 1
+    history.loss_sum += value * len(rows)
+    history.grad_norm = max(history.grad_norm, norm)
 
 
 def _step(
@@ -163,24 +191,34 @@ def _step(
     return value, norm
 
 
-def _validate(
-    model: Layer, loss: Loss, val: Pair | None, score: Callable[[Array, Array], Scores] | None
-) -> tuple[float | None, Scores]:
-    """Loss and scores on val; a score that is not finite has no value.
+def evaluate(
+    model: Layer, loss: Loss, data: Pair, score: Callable[[Array, Array], Scores] | None = None
+) -> dict[str, float | None]:
+    """The loss on data in evaluation mode as "loss", and score(outputs, target); None for what is no number.
 
-    Raises: FloatingPointError for weights, outputs or a loss that are not finite.
+    Shapes: data x (n, ...) and target (n, ...), as the loss takes it.
+    Raises: FloatingPointError for outputs or a loss that are not finite.
     """
-    for name, array in {**model.params, **model.buffers}.items():  # the last update may have done it
-        expect_finite(repr(name), array)
-    if val is None:
-        return None, {}
-    x, target = val
+    x, target = data
     outputs = predict(model, x)
     expect_finite("validation outputs", outputs)
     value: float = loss.forward(outputs, target)
     expect_finite("validation loss", value)
     scores = score(outputs, target) if score else {}
-    return value, {name: v if v is not None and math.isfinite(v) else None for name, v in scores.items()}
+    finite = {name: v if v is not None and math.isfinite(v) else None for name, v in scores.items()}
+    return {"loss": value, **finite}
+
+
+def _validate(
+    model: Layer, loss: Loss, val: Pair | None, score: Callable[[Array, Array], Scores] | None
+) -> dict[str, float | None]:
+    """What evaluate says of val, nothing without it.
+
+    Raises: FloatingPointError for weights, outputs or a loss that are not finite.
+    """
+    for name, array in {**model.params, **model.buffers}.items():  # the last update may have done it
+        expect_finite(repr(name), array)
+    return {} if val is None else evaluate(model, loss, val, score)
 
 
 def predict(model: Layer, x: Array, *, batch_size: int = 1024) -> Array:

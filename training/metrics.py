@@ -111,6 +111,39 @@ def most_confused(matrix: Array, classes: Sequence[str], k: int = 3) -> list[tup
     return [(classes[i], classes[j], int(mistakes[i, j])) for i, j in pairs if mistakes[i, j] > 0]
 
 
+def reliability(probabilities: Array, labels: Array, bins: int = 10) -> list[tuple[float, float, int]]:
+    """Answers by the probability they were given: (its mean, the share that is right, rows), least first.
+
+    The probability is that of the predicted class; bins are equally wide, and those without rows left out. A
+    label of -1, a class that training never saw, counts as wrong.
+    Shapes: probabilities (n, C), labels (n,).
+    """
+    said = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((said * bins).astype(int), bins - 1)
+    found = [bin_of == i for i in range(bins)]
+    return [(float(said[i].mean()), float(right[i].mean()), int(i.sum())) for i in found if i.any()]
+
+
+def calibration_error(bins: list[tuple[float, float, int]]) -> float:
+    """The mean over rows of |probability - share that is right| of their bin: 0 for one who knows his doubts.
+
+    Source: Naeini, Cooper & Hauskrecht 2015 (expected calibration error).
+    """
+    rows = sum(n for _, _, n in bins)
+    return sum(n * abs(said - right) for said, right, n in bins) / rows
+
+
+def largest_error(predicted: Array, true: Array, unit: Array) -> tuple[int, int]:
+    """The row and the output where a prediction is furthest off, in units of each output.
+
+    Shapes: predicted, true (n, k), unit (k,).
+    """
+    off = np.abs(predicted / unit - true / unit)
+    row, output = np.unravel_index(int(off.argmax()), off.shape)
+    return int(row), int(output)
+
+
 def majority_baseline(train_labels: Array, C: int) -> Callable[[int], Array]:
     """Learns nothing from x: n -> (n, C), the shares of the classes in training.
 

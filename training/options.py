@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .arguments import Parser, choice, count, folder, missing_values, names, number, part, sizes
+from .config_file import Written, read_config
 from .errors import UsageError
 from .network import ACTIVATIONS
 from .problem import LOSSES
@@ -18,7 +19,7 @@ from .rule import RULES, SCHEDULES, usual_rates
 
 @dataclass(frozen=True)
 class Options:
-    """What train.py is asked for; `given` names the options that were typed, the others are defaults."""
+    """What train.py is asked for; `origin` says of every option that is no default who gave it."""
 
     data: str = "digits"
     target: str | None = None
@@ -37,7 +38,7 @@ class Options:
     arch: str = "mlp"
     hidden: tuple[int, ...] = (64, 64)
     activation: str = "silu"
-    dropout: float = 0.0
+    dropout: float = 0.2
     batchnorm: bool = False
     model: str | None = None
     dtype: str = "float32"
@@ -47,7 +48,7 @@ class Options:
     lr: float | None = None  # the rule's own
     schedule: str = "cosine"
     warmup: int = 0
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-3
     clip_norm: float | None = None
     class_weight: str = "none"
     batch_size: int = 32
@@ -58,14 +59,26 @@ class Options:
 
     run: str | None = None
     out: str = "runs"
+    resume: str | None = None
+    config: str | None = None
     progress: str = "auto"
     no_plots: bool = False
     dry_run: bool = False
+    overfit_batch: bool = False
+    find_lr: bool = False
+    profile: bool = False
     debug: bool = False
 
-    given: frozenset[str] = frozenset()
+    origin: Mapping[str, str] = field(default_factory=dict)  # option -> "cli" or "file"
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The options that are no defaults."""
+        return frozenset(self.origin)
 
 
+BESIDE_RESUME = frozenset({"resume", "epochs", "patience", "progress", "debug"})
+ONLY = ("dry_run", "overfit_batch", "find_lr", "profile")
 OF_MLP = ("hidden", "activation", "dropout", "batchnorm")
 
 DESCRIPTION = "Train a network on your data, and see how good it is on rows that it never saw."
@@ -75,9 +88,10 @@ examples:
   python train.py houses.csv --target price      your own table
   python train.py mnist/ --hidden 256,128        a folder of IDX files
   python train.py iris --model net.py:build      a network of your own
+  python train.py --resume runs/houses-001       go on exactly where it stopped
 built-in data: {", ".join(BUILTIN)}
 exit codes: 0 done, 1 a bug of ours, 2 usage, 3 data, 4 checkpoint, 5 diverged,
-  6 disk, 130 Ctrl-C
+  6 disk, 129 hang-up, 130 Ctrl-C, 143 SIGTERM
 """
 
 
@@ -85,7 +99,7 @@ def build_parser() -> Parser:
     parser = Parser("train.py", "[DATA] [options]", DESCRIPTION, EPILOG)
 
     add = _adder(parser, "data")
-    add("data", nargs="?", metavar="DATA", help="CSV, TSV, NPZ, NPY, IDX folder or name")
+    add("data", nargs="?", metavar="DATA", help="CSV, TSV, NPZ, NPY, IDX folder, a name, or - for stdin")
     add("-t", "--target", metavar="NAME", help="column to predict [target, label, class, y, or last]")
     add("--task", choices=("auto", "regression", "classification"))
     add("--val", type=part, metavar="PART", help="fraction, count, 0 or FILE to validate on")
@@ -127,18 +141,28 @@ def build_parser() -> Parser:
     add = _adder(parser, "output")
     add("--run", type=folder, metavar="DIR", help="the run directory itself [OUT/<data>-NNN]")
     add("--out", type=folder, metavar="DIR", help="where run directories go")
+    add("--resume", metavar="RUN", help="go on where that run stopped; see also --epochs, --patience")
+    add("--config", metavar="FILE", help="options from a .toml, or a run's config.json; those typed win")
     add("--progress", choices=("auto", "bar", "lines", "none"))
     add("--no-plots", action="store_true", help="draw nothing")
     add("--dry-run", action="store_true", help="read, report and stop; nothing is left behind")
+    add("--overfit-batch", action="store_true", help="only see whether one batch can be learnt by heart")
+    add("--find-lr", action="store_true", help="only try rates, and suggest one")
+    add("--profile", action="store_true", help="only show what each layer's passes take")
     add("--debug", action="store_true", help="show the traceback of an error")
     add("-h", "--help", action="help", help="show this help")
     return parser
 
 
 def parse(argv: Sequence[str]) -> Options:
-    """The options.   Raises: UsageError for what cannot be, alone or together."""
+    """The options: defaults, over them those of a --config, over them those typed.
+
+    Raises: UsageError for what cannot be, alone or together.
+    """
     typed = build_parser().read(argv)
-    options = Options(**typed, given=frozenset(typed))
+    written = read_config(typed["config"], build_parser()) if "config" in typed else Written({}, frozenset())
+    origin = dict.fromkeys(written.given, "file") | dict.fromkeys(typed, "cli")
+    options = Options(**{**written.values, **typed}, origin=origin)
     _refuse_idle(options)
     return options
 
@@ -178,9 +202,18 @@ def _refuse_idle(o: Options) -> None:
         *((name, "--arch linear", o.arch == "linear") for name in OF_MLP),
         ("out", "--run, the directory itself", o.run is not None),
         ("metric", "--val 0", o.val == 0 and o.metric != "loss"),
+        *(
+            (name, "--resume: a run goes on with the options it began with", o.resume is not None)
+            for name in sorted(o.given - BESIDE_RESUME)
+        ),
     ):
         if idle and name in o.given:
-            raise UsageError(f"--{name}: has no meaning with {other}; leave one of them out")
+            flag = name.upper() if name == "data" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: has no meaning with {other}; leave one of them out")
+    only = [name for name in ONLY if getattr(o, name)]
+    if len(only) > 1:
+        flags = " ".join(f"--{name.replace('_', '-')}" for name in only)
+        raise UsageError(f"{flags}: each ends with its own answer; leave all but one out")
     fractions = [share for share in (o.val, o.test) if isinstance(share, float) and share < 1]
     if sum(fractions) >= 1:
         raise UsageError(f"--val {o.val:g} --test {o.test:g}: expected a sum below 1; lower one of them")

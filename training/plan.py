@@ -42,11 +42,18 @@ class Plan:
     plateau: ReduceOnPlateau | None  # what the rate follows, where it is no schedule over steps
     batch_size: int
     patience: int
+    planned: int  # the epochs that the schedule was made for
     notes: list[str]  # warnings, a line each
 
 
-def make_plan(options: Options, prepared: Prepared, build: Builder | None) -> Plan:
-    """All that the options say of training; `build` makes the user's network.   Raises: UsageError."""
+def make_plan(
+    options: Options, prepared: Prepared, build: Builder | None, *, planned: int | None = None
+) -> Plan:
+    """All that the options say of training; `build` makes the user's network.
+
+    The schedule is made for `planned` epochs, those that the run began with; without it for --epochs.
+    Raises: UsageError.
+    """
     kind, parts, train = prepared.kind, prepared.parts, prepared.parts["train"]
     loss_name = chosen_loss(kind, options.loss)
     loss = kind.loss(loss_name, balanced=options.class_weight == "balanced")
@@ -57,13 +64,20 @@ def make_plan(options: Options, prepared: Prepared, build: Builder | None) -> Pl
 
     batch_size = min(options.batch_size, len(train))
     check_output(model, train.x[: min(2, batch_size)], kind.targets.output_size, options.model)
-    steps = options.epochs * len(batches(len(train), batch_size))
+    planned = options.epochs if planned is None else planned
+    steps = planned * len(batches(len(train), batch_size))
     rate = usual_rate(options.optimizer) if options.lr is None else options.lr
     patience = options.patience if "val" in parts else 0
     plateau = None
     if options.schedule == "plateau":
-        plateau = make_plateau(rate, epochs=options.epochs, patience=patience)
+        plateau = make_plateau(rate, epochs=planned, patience=patience)
     lr = make_schedule(options.schedule, rate, steps=steps, warmup=options.warmup, plateau=plateau)
+    notes = doubts(options, prepared, loss_name, rate, steps)
+    if options.epochs > planned and plateau is None and lr(steps) == 0:
+        notes.append(
+            f"the {options.schedule} schedule ended with epoch {planned}, and its rate stays 0: epochs "
+            "beyond it learn nothing; for more of them start a new run"
+        )
     return Plan(
         model=model,
         network=network,
@@ -76,7 +90,8 @@ def make_plan(options: Options, prepared: Prepared, build: Builder | None) -> Pl
         plateau=plateau,
         batch_size=batch_size,
         patience=patience,
-        notes=doubts(options, prepared, loss_name, rate, steps),
+        planned=planned,
+        notes=notes,
     )
 
 

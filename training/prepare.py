@@ -23,6 +23,7 @@ from .parts import Inputs, Part, encode, target_of
 from .problem import Problem, problem
 from .reading.builtin import BUILTIN
 from .reading.dataset import Dataset, load_dataset
+from .reading.files import STDIN
 from .reading.table import Table
 from .strangers import repeats, strangers
 from .text import printable
@@ -86,6 +87,8 @@ def read(options: Options) -> tuple[Dataset, dict[str, Dataset]]:
     # arrays are found by the same rule again; a column by its name, wherever it stands
     target = options.target if data.target_from.startswith("key") else data.target_name
     for name, share in (("val", options.val), ("test", options.test)):
+        if share == STDIN:
+            raise UsageError(f"--{name} -: only DATA may come on standard input; name a file")
         if isinstance(share, str):
             others[name] = load_dataset(share, target, **how)
     if options.limit is None:

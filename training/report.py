@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from layers import Layer
 from layers.base import Array
 
-from . import plots
+from .errors import DiskError
+from .gallery import draw, pictures
 from .loop import History
-from .metrics import Metrics, confusion, most_confused
+from .metrics import Metrics, confusion, largest_error, most_confused
 from .options import Options
+from .parts import Part
 from .prepare import Prepared
-from .problem import Classification, Problem, answers
+from .problem import Classification, Problem, Regression, answers
 from .reading.builtin import BUILTIN
 from .reading.dataset import Dataset
-from .run import Run, free_name
+from .run import Run
 from .screen import confusion_table, say, score_table, show, warn
 
 FEW_CLASSES = 12  # a confusion table of more does not fit on a screen
-FEW_OUTPUTS = 6  # of a regression, that have pictures
-
-Picture = tuple[str, Callable[[Path], None]]  # its name, and what draws it into a file
+STUCK = 20  # epochs in which a loss that learns changes
 
 
 @dataclass(frozen=True)
@@ -44,25 +43,44 @@ class Outcome:
 
 
 def report(options: Options, prepared: Prepared, model: Layer, history: History, run: Run) -> None:
-    """Show the scores beside the baseline, write and draw them, and say what to do next."""
+    """Show the scores beside the baseline, write and draw them, and say what to do next.
+
+    Raises: DiskError where the disk refuses, after all that can be shown, written and drawn.
+    """
     assert history.best is not None
     why = f": {history.stopped}" if history.stopped else ""
     say("stopped", f"epoch {history.epochs[-1].epoch}{why}; weights of epoch {history.best.epoch} kept")
     outcome = judge(prepared, model)
-    write(prepared, outcome, history, run)
     print()
     show(score_table({**outcome.scores, outcome.baseline_name: outcome.baseline}))
     if outcome.matrix is not None:
         show_confusion(outcome.matrix, classes_of(prepared.kind))
-    for note in doubts(prepared.kind, outcome):
+    if isinstance(prepared.kind, Regression):
+        show_residuals(prepared.kind, prepared.parts[outcome.judged], outcome.answer)
+    for note in doubts(prepared.kind, outcome, history):
         warn("train.py", note)
     print()
+    refused: list[DiskError] = []
+    with collecting(refused):
+        write(prepared, outcome, history, run)
     if not options.no_plots:
-        draw(run, pictures(prepared, outcome, history))
-    say(
-        "saved", f"{run.path}   model.npz, metrics.json, history.csv, predictions.csv ({outcome.judged} rows)"
-    )
+        with collecting(refused):
+            draw(run, pictures(prepared, model, history, outcome.judged, outcome.answer, options.metric))
+    if not refused:
+        files = f"model.npz, metrics.json, history.csv, predictions.csv ({outcome.judged} rows)"
+        say("saved", f"{run.path}   {files}")
     say("next", next_command(prepared.data, run))
+    if refused:
+        raise refused[0]
+
+
+@contextlib.contextmanager
+def collecting(refused: list[DiskError]) -> Iterator[None]:
+    """Put off what the disk refuses."""
+    try:
+        yield
+    except DiskError as error:
+        refused.append(error)
 
 
 def judge(prepared: Prepared, model: Layer) -> Outcome:
@@ -115,40 +133,15 @@ def show_confusion(matrix: Array, classes: Sequence[str]) -> None:
         say("confused", ", ".join(f"{true!r} taken for {guess!r} {n} x" for true, guess, n in worst))
 
 
-def pictures(prepared: Prepared, outcome: Outcome, history: History) -> list[Picture]:
-    """What there is to draw."""
-    kind, part = prepared.kind, prepared.parts[outcome.judged]
-    name, title = prepared.data.name, f"{prepared.data.name}, {outcome.judged} part"
-    drawn: list[Picture] = [("learning_curve", partial(plots.learning_curve, history=history, title=name))]
-    if isinstance(kind, Classification):
-        more: dict[str, Any] = {"matrix": outcome.matrix, "classes": kind.targets.classes, "title": title}
-        return [*drawn, ("confusion", partial(plots.confusion_matrix, **more))]
-    outputs = kind.targets.names[:FEW_OUTPUTS]
-    for i, output in enumerate(outputs):
-        suffix = f"-{free_name(output)}" if len(outputs) > 1 else ""
-        pair: dict[str, Any] = {"predicted": outcome.answer[:, i], "true": part.truth[:, i], "name": output}
-        pair["title"] = title
-        drawn.append((f"predicted_vs_actual{suffix}", partial(plots.predicted_against_actual, **pair)))
-        drawn.append((f"residuals{suffix}", partial(plots.residuals, **pair)))
-    return drawn
-
-
-def draw(run: Run, drawn: list[Picture]) -> None:
-    """Draw what can be drawn: a picture that fails costs a warning, not the run."""
-    done = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a font that lacks a letter, say
-        if not plots.available():
-            say("plots", "none: matplotlib is not installed; python -m pip install matplotlib")
-            return
-        for name, picture in drawn:
-            path = run.plot_path(name)
-            try:
-                picture(path)
-                done.append(path.name)
-            except Exception as error:
-                warn("train.py", f"{path}: not drawn: {type(error).__name__}: {error}")
-    say("plots", f"{run.path / 'plots'}   {', '.join(done)}")
+def show_residuals(kind: Regression, part: Part, answer: Array) -> None:
+    """How far off the answers are, and the row that is furthest."""
+    row, output = largest_error(answer, part.truth, kind.targets.std)
+    said, is_so = answer[row, output], part.truth[row, output]
+    name = f" of {kind.targets.names[output]}" if len(kind.targets.names) > 1 else ""
+    number, place = f"row {part.rows[row] + 1}", part.data.place(row)
+    where = place if place.endswith(number) else f"{number} ({place})"
+    print()
+    say("residuals", f"largest{name} in {where}: predicted {said:.4g}, actual {is_so:.4g}")
 
 
 def next_command(data: Dataset, run: Run) -> str:
@@ -160,17 +153,33 @@ def next_command(data: Dataset, run: Run) -> str:
     elif program.name == "train.py":
         command = shlex.join(["python", str(program.with_name("predict.py"))])
     path = Path(data.source)
+    form = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
     builtin = data.source.partition(":")[0] in BUILTIN
-    return f"{command} {shlex.join([str(run.path), data.source if builtin else f'new{path.suffix}'])}"
+    return f"{command} {shlex.join([str(run.path), data.source if builtin else f'new{form}'])}"
 
 
-def doubts(kind: Problem, outcome: Outcome) -> list[str]:
-    """A note where the network is no better than an answer that looks at no feature."""
+def doubts(kind: Problem, outcome: Outcome, history: History) -> list[str]:
+    """Notes: a loss that stands still, a network no better than an answer that looks at no feature."""
+    notes = []
+    # dropout's noise is in the training loss alone
+    losses = [e.train_loss if e.val_loss is None else e.val_loss for e in history.epochs]
+    if len(losses) >= STUCK and is_stuck(losses):
+        notes.append(
+            f"the loss has stood at {losses[-1]:.4g} for {STUCK} epochs: it does not learn; "
+            "try a higher --lr, another --activation, or look for features that are all alike"
+        )
     metric, higher = next(iter(kind.higher_is_better.items()))
     reached, trivial = outcome.scores[outcome.judged][metric], outcome.baseline[metric]
     if reached is None or trivial is None or (reached > trivial if higher else reached < trivial):
-        return []
+        return notes
     return [
+        *notes,
         f"{metric} {reached:.4g} on the {outcome.judged} rows is no better than {outcome.baseline_name} "
-        f"({trivial:.4g}); try another --lr, more --epochs, or features that say more"
+        f"({trivial:.4g}); try another --lr, more --epochs, or features that say more",
     ]
+
+
+def is_stuck(losses: Sequence[float]) -> bool:
+    """Whether the latest losses are all alike, and hardly below the first: nothing was learned."""
+    latest = losses[-STUCK:]
+    return max(latest) - min(latest) <= 1e-4 * abs(latest[-1]) and latest[-1] > 0.9 * losses[0]

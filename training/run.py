@@ -6,20 +6,16 @@ import contextlib
 import csv
 import io
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from layers import Layer
-from optim import Optimizer
-from optim.schedules import ReduceOnPlateau
-
 from . import checkpoint
-from .disk import make_folder, write_bytes
-from .errors import DiskError, UsageError
+from .disk import clean, make_folder, write_bytes
+from .errors import CheckpointError, DiskError, UsageError
 from .loop import Epoch, History
 
 
@@ -28,6 +24,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines: list[str] = []  # of history.csv so far
 
     @classmethod
     def create(cls, *, run: str | None, out: str, name: str) -> Run:
@@ -40,8 +37,24 @@ class Run:
             return cls(_next_folder(Path(out), name))
         make_folder(Path(run).parent)
         if not _made(Path(run)):
-            raise UsageError(f"--run {run}: exists already; name a new directory")
+            mend = "name a new directory"
+            if (Path(run) / "last.npz").exists():
+                mend += f", or go on with it: --resume {shlex.quote(run)}"
+            raise UsageError(f"--run {run}: exists already; {mend}")
         return cls(Path(run))
+
+    @classmethod
+    def open(cls, path: str) -> Run:
+        """A run directory that is there.   Raises: CheckpointError for what is none."""
+        found = Path(path)
+        if found.is_file():
+            raise CheckpointError(f"--resume {path}: is a file; name the run directory, {found.parent}")
+        if not found.is_dir():
+            raise CheckpointError(f"--resume {path}: there is no such run directory; check the path")
+        if not any((found / name).exists() for name in ("last.npz", "last.prev.npz")):
+            raise CheckpointError(f"--resume {path}: has no last.npz to go on from; start a new run")
+        clean(found)
+        return cls(found)
 
     def write_text(self, name: str, text: str) -> None:
         write_bytes(self.path / name, text.encode())
@@ -54,36 +67,19 @@ class Run:
 
     def write_history(self, history: History) -> None:
         """history.csv: a row an epoch; the validation scores are columns val_<name>."""
-        rows = [_flat(epoch) for epoch in history.epochs]
-        self.write_csv("history.csv", list(rows[0]), [list(row.values()) for row in rows])
+        rows = [_flat(epoch) for epoch in history.epochs[max(0, len(self._lines) - 1) :]]
+        if not self._lines:
+            self._lines.append(_csv_line(list(rows[0])))
+        self._lines += [_csv_line(list(row.values())) for row in rows]
+        self.write_text("history.csv", "".join(self._lines))
 
     def write_model(self, meta: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         """model.npz: the best weights and everything predict.py needs."""
         checkpoint.write(self.path / "model.npz", meta, model=state)
 
-    def write_last(
-        self,
-        meta: Mapping[str, Any],
-        model: Layer,
-        optimizer: Optimizer,
-        history: History,
-        plateau: ReduceOnPlateau | None = None,
-    ) -> None:
-        """last.npz: everything that going on from here needs."""
-        going_on = {
-            **meta,
-            "history": [asdict(epoch) for epoch in history.epochs],
-            "best_epoch": history.best.epoch if history.best else None,
-            "rng": checkpoint.rng_states(model),
-        }
-        checkpoint.write(
-            self.path / "last.npz",
-            going_on,
-            model=model.state(),
-            best=history.best_state,
-            optimizer=optimizer.state(),
-            plateau=plateau.state() if plateau else {},
-        )
+    def write_last(self, meta: Mapping[str, Any], **parts: Mapping[str, Any]) -> None:
+        """last.npz: everything that going on from here needs; the one before stays beside it."""
+        checkpoint.write(self.path / "last.npz", meta, keep=True, **parts)
 
     def plot_path(self, name: str) -> Path:
         return self.path / "plots" / f"{name}.png"
@@ -93,6 +89,11 @@ class Run:
         with contextlib.suppress(OSError):
             (self.path / "config.json").unlink(missing_ok=True)
             self.path.rmdir()
+
+
+def is_run(path: str) -> bool:
+    """Whether it is the directory of a run."""
+    return any((Path(path) / name).is_file() for name in ("last.npz", "last.prev.npz", "model.npz"))
 
 
 def free_name(name: str) -> str:
@@ -121,7 +122,7 @@ def _cell(value: Any) -> Any:
 
 
 def _flat(epoch: Epoch) -> dict[str, Any]:
-    row = asdict(epoch)
+    row = dict(vars(epoch))
     scores = row.pop("scores")
     return {**row, **{f"val_{name}": value for name, value in scores.items()}}
 

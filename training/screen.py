@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -38,30 +41,46 @@ class Progress:
 
     mode: "bar", "lines", "none", or "auto", which is a bar where both streams are a terminal. Without tqdm
     (extra: train) a bar is lines. `metric` names the validation score that has a column.
+    A training that goes on where it was cut off has `start_epoch` epochs and `start_batch` of the next one's
+    `batches` behind it: the bar starts there, and those epochs are not shown again.
     """
 
-    def __init__(self, mode: str, epochs: int, metric: str, *, out: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        mode: str,
+        epochs: int,
+        metric: str,
+        *,
+        start_epoch: int = 0,
+        start_batch: int = 0,
+        batches: int = 1,
+        out: TextIO | None = None,
+    ) -> None:
         self.mode = _resolved(mode)
         self.epochs, self.metric = epochs, metric
+        self.start, self.done = start_epoch + start_batch / batches, start_epoch
+        self.first, self.shown = start_epoch + 1, start_epoch  # the latest epoch in the table
         self.out = sys.stdout if out is None else out
         self.every = math.ceil(epochs / LINES)
-        self.shown = 0  # the latest epoch in the table
+        self.width: float = shutil.get_terminal_size().columns if _terminal(self.out) else math.inf
         self.bar: Any = None
 
     def __enter__(self) -> Progress:
-        columns = ("train loss", "val loss", self.metric)
-        head = "".join(f"{name:>13}" for name in columns)
-        self._line(f"{'epoch':>6}{head}{'lr':>10}{'time':>9}   * best so far")
+        names = ("train loss", "val loss", self.metric)
+        cells = [f"{'epoch':>6}", *(f"{name:>13}" for name in names), f"{'lr':>10}", f"{'time':>9}"]
+        self._line(cells, "   * best so far")
         if self.mode == "bar":
             from tqdm import tqdm
 
             self.bar = tqdm(
                 total=self.epochs,
+                initial=self.start,
                 bar_format="{desc} |{bar}| {remaining} left at most{postfix}",
-                desc=self._turn(1),
+                desc=self._turn(),
                 leave=False,
                 file=sys.stderr,
                 dynamic_ncols=True,
+                ascii=_ascii_only(sys.stderr),
             )
         return self
 
@@ -70,38 +89,44 @@ class Progress:
             self.bar.close()
 
     def after_batch(self, number: int, of: int) -> None:
-        """Move the bar on, by a part of an epoch."""
+        """Move the bar to this batch of the epoch under way."""
         if self.bar is not None:
-            self.bar.update(1 / of)
+            self.bar.update(self.done + number / of - self.bar.n)
 
     def after_epoch(self, history: History) -> None:
         """Show the epoch, if its turn has come."""
         row = history.epochs[-1]
-        if row.epoch == 1 or row.epoch % self.every == 0 or row.epoch == self.epochs:
+        self.done = row.epoch
+        if row.epoch in (self.first, self.epochs) or row.epoch % self.every == 0:
             self._row(row)
         if self.bar is not None and history.best is not None:
-            self.bar.n = row.epoch
-            self.bar.set_description_str(self._turn(row.epoch + 1), refresh=False)
+            self.bar.set_description_str(self._turn(), refresh=False)
             self.bar.set_postfix_str(f"best epoch {history.best.epoch}", refresh=False)
 
     def finish(self, history: History) -> None:
         """Show the last epoch, if it is not shown yet."""
-        if history.epochs[-1].epoch != self.shown:
+        if self.done > self.shown:
             self._row(history.epochs[-1])
 
-    def _turn(self, epoch: int) -> str:
-        return f"epoch {min(epoch, self.epochs)} of {self.epochs}"
+    def _turn(self) -> str:
+        return f"epoch {min(self.done + 1, self.epochs)} of {self.epochs}"
 
     def _row(self, row: Epoch) -> None:
         self.shown = row.epoch
         values = (row.train_loss, row.val_loss, row.scores.get(self.metric))
-        cells = "".join(f"{_cell(value):>13}" for value in values)
-        best = "   *" if row.best else ""
-        self._line(f"{row.epoch:>6}{cells}{row.lr:>10.2g}{row.seconds:>8.1f}s{best}")
+        cells = [f"{row.epoch:>6}", *(f"{_cell(value):>13}" for value in values)]
+        self._line([*cells, f"{row.lr:>10.2g}", f"{row.seconds:>8.1f}s"], "   *" if row.best else "")
 
-    def _line(self, text: str) -> None:
+    def _line(self, cells: list[str], mark: str) -> None:
+        """The cells that the terminal has room for, and the mark if it has room for that."""
         if self.mode == "none":
             return
+        text = ""
+        for cell in cells:
+            if len(text + cell) > self.width:
+                break
+            text += cell
+        text += mark if len(text + mark) <= self.width else ""
         if self.bar is not None:
             self.bar.write(text, file=self.out)  # above the bar
             self.out.flush()
@@ -111,8 +136,21 @@ class Progress:
 
 def _resolved(mode: str) -> str:
     if mode == "auto":
-        mode = "bar" if sys.stdout.isatty() and sys.stderr.isatty() else "lines"
-    return "lines" if mode == "bar" and not _has_tqdm() else mode
+        able = os.environ.get("TERM") != "dumb" and _terminal(sys.stdout) and _terminal(sys.stderr)
+        mode = "bar" if able else "lines"
+    return "lines" if mode == "bar" and (sys.stderr is None or not _has_tqdm()) else mode
+
+
+def _terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at it; a stream that is closed from the start is None."""
+    return stream is not None and stream.isatty()
+
+
+def _ascii_only(stream: TextIO) -> bool:
+    """Whether blocks cannot be drawn: in the locale C Python writes UTF-8, and the terminal reads ASCII."""
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    locale = next((name for name in named if name), "C")
+    return locale in ("C", "POSIX") or not (stream.encoding or "").lower().startswith("utf")
 
 
 def _has_tqdm() -> bool:
@@ -140,7 +178,7 @@ def confusion_table(matrix: Array, classes: Sequence[str]) -> list[str]:
 
     Shapes: matrix (C, C).
     """
-    names = [short(name, 12) for name in classes]
+    names = distinct(classes, 12)
     width = max(6, *(len(name) + 2 for name in names))
     lines = [f"{'true':<14}" + "".join(f"{name:>{width}}" for name in names) + "   (predicted)"]
     for name, row in zip(names, matrix.tolist(), strict=True):
@@ -153,6 +191,16 @@ def short(name: str, limit: int) -> str:
     name = printable(name)
     head, tail = limit // 2, limit - limit // 2 - 1
     return name if len(name) <= limit else f"{name[:head]}…{name[-tail:]}"
+
+
+def distinct(names: Sequence[str], limit: int) -> list[str]:
+    """The names on a line each, as `short` has them; those that became alike get their number."""
+    shown = [short(name, limit) for name in names]
+    times = Counter(shown)
+    return [
+        name if times[name] == 1 else short(f"{number} {full}", limit)
+        for number, (name, full) in enumerate(zip(shown, names, strict=True), start=1)
+    ]
 
 
 def size_of(shape: tuple[int, ...]) -> str:

@@ -19,7 +19,7 @@ FEW_CLASSES = 6  # shown with their rows
 
 
 def summarise(options: Options, prepared: Prepared, plan: Plan) -> None:
-    """The lines of the summary on stdout, then the warnings on stderr."""
+    """The lines of the summary on stdout, for a dry run every layer's too, then the warnings on stderr."""
     data, kind = prepared.data, prepared.kind
     say("data", f"{data.source}   {rows_and_columns(data)}")
     say("target", f"{data.target_name} ({data.target_from})   {kind.task}: {prepared.why}")
@@ -30,6 +30,10 @@ def summarise(options: Options, prepared: Prepared, plan: Plan) -> None:
     say("split", f"{sizes(prepared)}   seed {options.seed}")
     say("model", f"{architecture(options, prepared)}   {parameters(plan.model.params)}")
     say("training", settings(options, plan))
+    if options.dry_run:
+        print()
+        plan.model.summary(prepared.parts["train"].x[: plan.batch_size])
+        print()
     for note in [*prepared.notes, *plan.notes]:
         warn("train.py", note)
 

@@ -11,6 +11,7 @@ import numpy as np
 from layers.base import Array
 
 from ..errors import DataError
+from ..stored import of_type
 from .scaling import mean_std, standardise
 
 _BLOCK = 1024  # rows taken at a time: a float64 copy of everything would be large
@@ -83,8 +84,12 @@ class ArrayInputs:
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Self:
-        mean, std = (None if d[name] is None else np.array(d[name], np.float64) for name in ("mean", "std"))
-        return cls(tuple(d["shape"]), mean, std, tuple(d["notes"]))
+        stored = [of_type(list[float] | None, d[name], name) for name in ("mean", "std")]
+        mean, std = (None if numbers is None else np.array(numbers, np.float64) for numbers in stored)
+        shape, notes = of_type(list[int], d["shape"], "shape"), of_type(list[str], d["notes"], "notes")
+        if any(array is not None and len(array) != shape[0] for array in (mean, std)):
+            raise TypeError(f"inputs: expected a mean and a deviation for each of {shape[0]}, got others")
+        return cls(tuple(shape), mean, std, tuple(notes))
 
 
 def _refuse_odd(x: Array) -> None:

@@ -12,16 +12,15 @@ import numpy as np
 from layers.base import Array
 
 from ..errors import DataError, UsageError
-from ..reading.cells import MISSING, Reading, read_numbers, why_no_number
+from ..reading.cells import MISSING, Reading, why_no_number
 from ..reading.table import Table
+from ..stored import made_of, of_type
 from ..text import did_you_mean, listing
 from .arrays import ArrayInputs
 from .columns import CategoryColumn, NumberColumn
-from .kinds import as_option, column_kind
+from .kinds import MANY, as_option, column_kind
 from .leaks import leaks
 from .scaling import constant
-
-_MANY = 2  # columns that have a note each, rather than one for all
 
 __all__ = ["ArrayInputs", "TableInputs", "inputs_from_dict", "leaks"]
 
@@ -63,7 +62,7 @@ class TableInputs:
         inputs = cls(tokens=frozenset(token.strip() for token in missing) | {""})
         frozen: list[str] = []
         for name in table.names:
-            reading = read_numbers(table.column(name), inputs.tokens)
+            reading = table.numbers(name, inputs.tokens)
             column, why = inputs._fit_column(table, name, reading, rows, asked.get(name))
             if column is None:
                 inputs.dropped[name] = why
@@ -133,8 +132,7 @@ class TableInputs:
         return x
 
     def _numbers(self, table: Table, column: NumberColumn) -> Array:
-        cells = table.column(column.name)
-        reading = read_numbers(cells, self.tokens)
+        cells, reading = table.column(column.name), table.numbers(column.name, self.tokens)
         bad = reading.first_bad
         if bad is not None:
             raise DataError(
@@ -163,19 +161,22 @@ class TableInputs:
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Self:
-        columns = tuple(
-            NumberColumn(c["name"], c["fill"], c["mean"], c["std"])
-            if c["kind"] == "number"
-            else CategoryColumn(c["name"], tuple(c["levels"]))
-            for c in d["columns"]
-        )
+        columns = tuple(_column(c) for c in of_type(list[Mapping[str, Any]], d["columns"], "columns"))
         missing = {name: (count, fill) for name, (count, fill) in d["missing"].items()}
-        return cls(columns, frozenset(d["missing_values"]), tuple(d["notes"]), dict(d["dropped"]), missing)
+        tokens, notes = (of_type(list[str], d[name], name) for name in ("missing_values", "notes"))
+        return cls(columns, frozenset(tokens), tuple(notes), dict(d["dropped"]), missing)
 
 
 def inputs_from_dict(d: Mapping[str, Any]) -> TableInputs | ArrayInputs:
     """The inputs that to_dict described."""
     return TableInputs.from_dict(d) if d["kind"] == "table" else ArrayInputs.from_dict(d)
+
+
+def _column(d: Mapping[str, Any]) -> NumberColumn | CategoryColumn:
+    rest = {name: value for name, value in d.items() if name not in ("kind", "levels")}
+    if d["kind"] == "number":
+        return made_of(NumberColumn, rest)
+    return made_of(CategoryColumn, rest, levels=tuple(of_type(list[str], d["levels"], "levels")))
 
 
 def _asked(table: Table, categorical: Collection[str], numeric: Collection[str]) -> dict[str, str]:
@@ -199,7 +200,7 @@ def _unused(dropped: Mapping[str, str]) -> list[str]:
         reasons.setdefault(re.split(r"[,(]", why)[0].strip(), []).append(name)
     notes = []
     for reason, names in reasons.items():
-        if len(names) > _MANY:
+        if len(names) > MANY:
             notes.append(f"{len(names)} columns are not used: {reason} ({listing(names, 5)})")
             continue
         use = {"looks like an id": "--numeric", "text": "--categorical", "dates or times": "--categorical"}
@@ -211,7 +212,7 @@ def _unused(dropped: Mapping[str, str]) -> list[str]:
 
 
 def _frozen(names: list[str]) -> list[str]:
-    if len(names) > _MANY:
+    if len(names) > MANY:
         listed = listing(names, 5)
         return [f"{len(names)} columns are constant in the training rows; scaled by 1 ({listed})"]
     return [f"column {name!r} is constant in the training rows; scaled by 1" for name in names]

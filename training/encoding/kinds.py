@@ -15,6 +15,7 @@ from ..text import printable, quoted
 from .scaling import constant
 
 FEW_LEVELS, MANY_LEVELS = 50, 1000
+MANY = 2  # columns that have a note each, rather than one for all
 _ID = re.compile(r"(?:.*[\W_])?(?:id|ids|uuid|guid)|.*[a-z0-9](?:Id|ID)|ID|Id")
 _INDEX = re.compile(
     r"|#|n|index|idx|rows?|row.?(?:number|num|no|index)|no\.?|nr\.?|number|unnamed.*|col1", re.I

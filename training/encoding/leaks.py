@@ -8,12 +8,14 @@ import numpy as np
 
 from ..reading.cells import read_numbers
 from ..reading.table import Table
-from .kinds import as_option
+from ..text import listing
+from .kinds import MANY, as_option
 
 
 def leaks(table: Table, target: Sequence[str]) -> list[str]:
     """Notes on features that equal the target, or name its values one for one, and on identical columns."""
     notes: list[str] = []
+    twins: dict[str, str] = {}  # column -> the first like it
     wanted = [str(value).strip() for value in target]
     repeated = 1 < len(set(wanted)) <= len(wanted) // 2
     first: dict[int, str] = {}  # hash of a column -> its name
@@ -26,8 +28,12 @@ def leaks(table: Table, target: Sequence[str]) -> list[str]:
             )
         twin = first.setdefault(hash(tuple(cells)), name)
         if twin != name and cells == table.column(twin) and any(cell != cells[0] for cell in cells):
-            notes.append(f"columns {twin!r} and {name!r} are identical; --drop {as_option(name)}")
-    return notes
+            twins[name] = twin
+    if len(twins) > MANY:
+        pairs = listing((f"{name} = {twin}" for name, twin in twins.items()), 5)
+        return [*notes, f"{len(twins)} columns repeat others ({pairs}); --drop silences this"]
+    same = [f"columns {a!r} and {b!r} are identical; --drop {as_option(b)}" for b, a in twins.items()]
+    return [*notes, *same]
 
 
 def _equal(cells: Sequence[str], target: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from layers.base import Array
 
 _ROUNDING = 8 * np.finfo(np.float64).eps
+_SMALLEST = np.finfo(np.float64).smallest_subnormal
 
 
 def constant(values: Array) -> Array:
@@ -15,7 +16,8 @@ def constant(values: Array) -> Array:
     Not by its deviation, which is computed as 1e-17 for 0.1 repeated, and as 1e-7 for 1e9 + 0.1.
     """
     low, high = values.min(axis=0), values.max(axis=0)
-    same: Array = high / 2 - low / 2 <= _ROUNDING / 2 * np.maximum(abs(low), abs(high))  # halved: no overflow
+    with np.errstate(over="ignore"):  # an infinite difference is one
+        same: Array = high - low <= _ROUNDING * np.maximum(abs(low), abs(high))
     return same
 
 
@@ -29,7 +31,8 @@ def mean_std(values: Array) -> tuple[Array, Array]:
     unit = np.abs(values).max(axis=0)
     unit[unit == 0] = 1.0
     scaled = values / unit
-    return scaled.mean(axis=0) * unit, np.where(constant(values), 0.0, scaled.std(axis=0)) * unit
+    std = np.maximum(scaled.std(axis=0) * unit, _SMALLEST)  # half of the smallest number would be 0
+    return scaled.mean(axis=0) * unit, np.where(constant(values), 0.0, std)
 
 
 def standardise(values: Array, mean: Array | float, std: Array | float) -> Array:

@@ -54,7 +54,15 @@ def split(
     tests = place < np.repeat(of_test, counts)
     vals = ~tests & (place < np.repeat(of_test + of_val, counts))
     train, held_val, held_test = (np.sort(order[part]) for part in (~tests & ~vals, vals, tests))
-    return Split(train, held_val, held_test, _notes(classes[counts == 1], names, wish_val + wish_test))
+    notes: list[str] = []
+    if wish_val + wish_test:
+        notes += _note(
+            classes[counts == 1], names, "one row only", "it trains, so no score speaks of that class"
+        )
+    if len(classes) > 1:
+        pairs = classes[(counts == 2) & (of_test == 1)]
+        notes += _note(pairs, names, "two rows only", "one trains and one tests")
+    return Split(train, held_val, held_test, tuple(notes))
 
 
 def _sizes(n: int, val: float, test: float) -> tuple[int, int]:
@@ -112,11 +120,10 @@ def _take_one(part: Array, train: Array, of_test: Array) -> None:
         )
 
 
-def _notes(single: Array, names: Sequence[str] | None, held: int) -> tuple[str, ...]:
-    if len(single) == 0 or held == 0:
-        return ()
-    shown = ", ".join(
-        repr(names[label]) if names is not None else str(label) for label in single[:5].tolist()
-    )
-    more = f" and {len(single) - 5} more" if len(single) > 5 else ""
-    return (f"one row only of class {shown}{more}: it trains, so no score speaks of that class",)
+def _note(rare: Array, names: Sequence[str] | None, count: str, what: str) -> list[str]:
+    """A note on classes of so few rows, where there are some."""
+    if len(rare) == 0:
+        return []
+    shown = ", ".join(repr(names[label]) if names is not None else str(label) for label in rare[:5].tolist())
+    more = f" and {len(rare) - 5} more" if len(rare) > 5 else ""
+    return [f"{count} of class {shown}{more}: {what}"]

@@ -13,7 +13,8 @@ import numpy as np
 from layers.base import Array
 
 from ..errors import DataError
-from ..reading.cells import read_numbers, why_no_number
+from ..reading.cells import meant_as_number, read_numbers, why_no_number
+from ..stored import of_type
 from ..text import quoted
 from .columns import in_order
 from .scaling import mean_std, standardise
@@ -93,8 +94,9 @@ class ClassTargets:
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Self:
-        counts = dict(zip(d["classes"], d["counts"], strict=True))
-        return cls(tuple(d["classes"]), counts, d["whole"], tuple(d["notes"]))
+        classes, notes = (of_type(list[str], d[name], name) for name in ("classes", "notes"))
+        counts = dict(zip(classes, of_type(list[int], d["counts"], "counts"), strict=True))
+        return cls(tuple(classes), counts, of_type(bool, d["whole"], "whole"), tuple(notes))
 
 
 @dataclass
@@ -164,7 +166,11 @@ class NumberTargets:
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Self:
-        return cls(tuple(d["names"]), np.array(d["mean"], np.float64), np.array(d["std"], np.float64))
+        names = of_type(list[str], d["names"], "names")
+        mean, std = (np.array(of_type(list[float], d[name], name), np.float64) for name in ("mean", "std"))
+        if not len(names) == len(mean) == len(std):
+            raise TypeError(f"targets: expected a mean and a deviation each, got {len(mean)}, {len(std)}")
+        return cls(tuple(names), mean, std)
 
 
 def targets_from_dict(d: Mapping[str, Any]) -> ClassTargets | NumberTargets:
@@ -213,7 +219,8 @@ def _values(target: Target, place: Place) -> Array:
     if not finite.all():
         row = int(finite.argmin())
         cell = target[row] if isinstance(target, list) else str(target[row])
-        mend = "fix it, or --task classification" if np.isnan(values[row]).any() else "fix it"
+        word = np.isnan(values[row]).any() and not meant_as_number(cell)
+        mend = "fix it, or --task classification" if word else "fix it"
         raise DataError(f"{place(row)}: {why_no_number(cell)}; {mend}")
     return values
 

@@ -13,7 +13,7 @@ from ..encoding.task import is_one_hot
 from ..errors import DataError
 from ..text import quoted
 
-CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
+CHANNELS = {1: 0, 3: 0, 4: 1}  # gray, RGB, and RGBA, which is rarer
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,8 @@ def assemble(
     check_alike(y, y_test, says[1], says[3])
     x, changed = features(x, says[0])
     x_test = None if x_test is None else features(x_test, says[2])[0]
+    if y is not None and y.shape[1:] == (1,):
+        changed.append(f"{says[1]} has shape {y.shape}, read as one target a row")
     y = None if y is None else targets(y, says[1])
     y_test = None if y_test is None else targets(y_test, says[3])
     if y is not None and is_one_hot(y) and (y_test is None or is_one_hot(y_test)):
@@ -81,10 +83,14 @@ def features(x: Array, says: str) -> tuple[Array, list[str]]:
         return x[:, None], [f"{says} has shape {x.shape}, read as one column"]
     if x.ndim == 3:
         return x[:, None], []
-    if x.ndim == 4 and x.shape[3] in CHANNELS and x.shape[1] not in CHANNELS:
+    if x.ndim == 2:
+        return x, []
+    first, last = (CHANNELS.get(x.shape[axis], 2) for axis in (1, 3))
+    if last < first:
         note = f"{says} has shape {x.shape}, read as images (N, H, W, C) and turned into (N, C, H, W)"
         return np.ascontiguousarray(x.transpose(0, 3, 1, 2)), [note]
-    return x, []
+    doubt = f"{says} has shape {x.shape}, read as images (N, C, H, W); transpose it if the channels are last"
+    return x, [doubt] if first == last < 2 else []
 
 
 def targets(y: Array, says: str) -> Array:

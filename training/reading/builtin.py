@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -13,7 +12,8 @@ from layers.base import Array
 
 from ..errors import DataError
 from ..text import did_you_mean, quoted
-from .read_csv import read_csv
+from .files import read_bytes
+from .read_csv import parse_csv
 from .table import Table
 
 FILES = {"iris": "iris.csv", "digits": "digits.csv.gz", "diabetes": "diabetes.csv"}
@@ -34,7 +34,7 @@ def builtin(name: str) -> Table:
         raise DataError(f"{quoted(name)}: no built-in dataset{guess} (built in: {', '.join(BUILTIN)})")
     if name in FILES:
         with as_file(files("training") / "data" / FILES[name]) as path:
-            table = replace(read_csv(path), path=name)
+            table = parse_csv(read_bytes(path), name)
         if colon:
             raise DataError(
                 f"{name}: has {len(table)} rows, a number of rows is not for it; leave :{rows} out"

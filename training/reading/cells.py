@@ -60,6 +60,11 @@ class Reading:
         bad[self.words] = True
         return int(bad.argmax()) if bad.any() else None
 
+    def take(self, rows: Array) -> Reading:
+        """The given rows, in the given order."""
+        values, missing = self.values[rows], self.missing[rows]
+        return Reading(values, missing, np.flatnonzero(np.isnan(values) & ~missing))
+
     @property
     def numbers(self) -> Array:
         """The numbers alone."""

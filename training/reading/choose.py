@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from shlex import quote
 
 from ..errors import DataError, UsageError
 from ..text import did_you_mean, listing, quoted
 
 TARGETS = ("target", "label", "class", "y")
+LIKELY = " :/~^#"  # separators beside those that are found out
 
 
 def choose_columns(
@@ -27,10 +29,10 @@ def choose_columns(
         raise UsageError(f"--drop: {quoted(column)} is the --target too; choose one of the two")
     features = [name for name in kept if name != column]
     if not features:
-        mend = f"only the target {quoted(column)}" if column else "all are dropped"
-        raise DataError(
-            f"{who}: no feature columns left, {mend}; add columns, or name another separator with --sep"
-        )
+        left = f"only the target {quoted(column)}" if column else "all are dropped"
+        sep = next((quote(letter) for letter in column if letter in LIKELY), "")
+        mend = f"name the separator, as in --sep {sep}" if sep else "add columns, or name another --sep"
+        raise DataError(f"{who}: no feature columns left, {left}; {mend}")
     return features, column, how
 
 

@@ -18,9 +18,10 @@ from .array_data import Arrays
 from .builtin import BUILTIN, builtin
 from .cells import MISSING
 from .choose import choose_columns, known
-from .files import SUFFIXES, not_data, not_found
-from .read_arrays import read_idx, read_npy, read_npz
-from .read_csv import read_csv
+from .files import SUFFIXES
+from .read_arrays import npy_arrays, npz_arrays, read_idx
+from .read_csv import parse_csv
+from .source import open_source
 from .table import Table
 
 
@@ -43,6 +44,7 @@ class Dataset:
     rows: Sequence[int] | None = (
         None  # of arrays: the rows' numbers in the file, where they are not 1, 2, ...
     )
+    sha256: str | None = None  # of what came on standard input, which cannot be read again
 
     def __len__(self) -> int:
         return len(self.features)
@@ -90,41 +92,36 @@ def load_dataset(
 ) -> Dataset:
     """The rows of a built-in dataset ("iris", "spirals:3000"), a table, .npz, .npy, or a folder of IDX files.
 
+    "-" is a table or an .npz or .npy file on standard input; its bytes tell which.
+
     `target` is the name of a column or its number from 1, or a key of an .npz file. Without it: the column
     named target, label, class or y, else the last. With `need_target=False`, to predict, the target may be
     absent, and the last column is not taken for it. `missing` are cells that say nothing, as blank ones do.
 
     Raises: DataError that names the file and the mend; UsageError for options that cannot be.
     """
-    source = os.fspath(source)
-    path = Path(source)
-    suffix = path.name.lower().removesuffix(".gz")[-4:]
-    if source.partition(":")[0] in BUILTIN:
-        table = builtin(source)
+    typed = os.fspath(source)
+    if typed.partition(":")[0] in BUILTIN:
+        table = builtin(typed)
+        return replace(of_table(table, target, drop, need_target, missing), name=table.path, source=typed)
+    opened = open_source(typed)
+    name, who, raw = opened.name, printable(opened.name), opened.raw
+    if drop and opened.form in ("npz", "idx"):
+        raise UsageError(f"--drop: {who} has no named columns; leave it out")
+    if opened.form == "table":
+        table = parse_csv(raw, who, sep=sep, header=header, encoding=encoding)
         data = of_table(table, target, drop, need_target, missing)
-        return replace(data, name=table.path, source=source)
-    if not os.path.exists(source):
-        raise not_found(source, BUILTIN)
-    if suffix in (".csv", ".tsv", ".txt") and not path.is_dir():
-        table = read_csv(source, sep=sep, header=header, encoding=encoding)
-        data = of_table(table, target, drop, need_target, missing)
-    elif suffix == ".npy":
-        data = of_columns(read_npy(source), source, target, drop, need_target)
-    elif drop:
-        raise UsageError(f"--drop: {printable(source)} has no named columns; leave it out")
-    elif suffix == ".npz":
-        arrays = read_npz(source, target, need_target=need_target)
+    elif opened.form == "npy":
+        data = of_columns(npy_arrays(raw, who), name, target, drop, need_target)
+    elif opened.form == "npz":
+        arrays = npz_arrays(raw, who, target, need_target=need_target)
         how = "--target" if target == arrays.y_name else f"key {quoted(arrays.y_name)}"
-        data = of_arrays(arrays, source, how, need_target, missing)
-    elif path.is_dir():
-        if need_target and target not in (None, "label"):
-            raise UsageError(
-                f"--target: {printable(source)} has its labels in files of their own; leave it out"
-            )
-        data = of_arrays(read_idx(source), source, "the labels file", need_target, missing)
+        data = of_arrays(arrays, name, how, need_target, missing)
     else:
-        raise not_data(source)
-    return replace(data, name=short_name(path), source=source)
+        if need_target and target not in (None, "label"):
+            raise UsageError(f"--target: {who} has its labels in files of their own; leave it out")
+        data = of_arrays(read_idx(name), name, "the labels file", need_target, missing)
+    return replace(data, name=short_name(Path(name)), source=name, sha256=opened.sha256)
 
 
 def short_name(path: Path) -> str:

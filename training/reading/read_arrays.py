@@ -16,9 +16,10 @@ import numpy as np
 from layers.base import Array
 
 from ..errors import DataError
+from ..memory import too_much
 from ..text import did_you_mean, listing, printable, quoted
 from .array_data import Arrays, assemble, features
-from .files import check_folder, inside, kind, read_bytes
+from .files import as_stored, check_folder, inside, kind, read_bytes, shown
 from .npy import parse_npy
 
 __all__ = ["Arrays", "read_idx", "read_npy", "read_npz"]
@@ -32,8 +33,12 @@ def read_npy(path: str | os.PathLike[str]) -> Arrays:
 
     Raises: DataError.
     """
-    who = printable(path)
-    x = parse_npy(read_bytes(path), f"{who}:")
+    return npy_arrays(read_bytes(path, as_stored), shown(path))
+
+
+def npy_arrays(raw: bytes, who: str) -> Arrays:
+    """The array in the bytes of a .npy file that messages call `who`.   Raises: as read_npy does."""
+    x = parse_npy(raw, f"{who}:")
     if x.ndim != 2:
         raise DataError(f"{who}: has shape {x.shape}; expected (N, D), a row an example; save others as .npz")
     x, notes = features(x, f"{who}:")
@@ -47,8 +52,11 @@ def read_npz(path: str | os.PathLike[str], target: str | None = None, *, need_ta
 
     Raises: DataError for a damaged archive, other keys, and arrays that do not fit each other.
     """
-    who = printable(path)
-    raw = read_bytes(path)
+    return npz_arrays(read_bytes(path, as_stored), shown(path), target, need_target=need_target)
+
+
+def npz_arrays(raw: bytes, who: str, target: str | None = None, *, need_target: bool = True) -> Arrays:
+    """The arrays in the bytes of a .npz file that messages call `who`.   Raises: as read_npz does."""
     if not raw.startswith(b"PK"):
         raise DataError(f"{who}: {kind(raw) or 'is no NPZ archive; save the arrays with np.savez'}")
     try:
@@ -57,7 +65,9 @@ def read_npz(path: str | os.PathLike[str], target: str | None = None, *, need_ta
             if target not in members and not need_target:
                 target = None
             x_key, *other_keys = choose_keys(members, target, who)
-            held = {key: archive.read(f"{key}.npy") for key in (x_key, *other_keys) if key}
+            chosen = [key for key in (x_key, *other_keys) if key]
+            refuse_too_large(archive, chosen, who)
+            held = {key: archive.read(f"{key}.npy") for key in chosen}
     except DataError:
         raise
     except Exception as error:  # a damaged archive may raise anything
@@ -73,6 +83,12 @@ def read_npz(path: str | os.PathLike[str], target: str | None = None, *, need_ta
     unused = [name for name in members if name not in held]
     notes = [f"{who}: arrays not used: {listing(unused)}"] if unused else []
     return assemble(who, (x_key, *other_keys), array(x_key), y, x_test, y_test, notes=notes)
+
+
+def refuse_too_large(archive: zipfile.ZipFile, keys: Collection[str], who: str) -> None:
+    """Refuse arrays that memory cannot hold once they are decompressed.   Raises: DataError."""
+    if too := too_much(sum(archive.getinfo(f"{key}.npy").file_size for key in keys)):
+        raise DataError(f"{who}: {listing(keys)}: {too}; keep fewer rows in it, or use a larger machine")
 
 
 def choose_keys(members: Collection[str], target: str | None, who: str) -> tuple[str, str, str, str]:
@@ -130,7 +146,7 @@ def idx_array(folder: Path, name: str, axes: int) -> Array | None:
     paths = [path for stem in stems for end in ("", ".gz") if (path := folder / (stem + end)).exists()]
     if not paths:
         return None
-    who, raw = printable(paths[0]), read_bytes(paths[0])
+    who, raw = printable(paths[0]), read_bytes(paths[0], as_stored)
     start, magic = 4 + 4 * axes, UBYTE << 8 | axes
     if raw[:4] != magic.to_bytes(4, "big") and len(raw) >= 4:
         raise DataError(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .cells import Reading, read_numbers
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,19 @@ class Table:
     lines: Sequence[int]
     notes: tuple[str, ...] = ()
     form: str = ""
+    _read: dict[tuple[str, frozenset[str]], Reading] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def column(self, name: str) -> list[str]:
         return self.columns[self.names.index(name)]
+
+    def numbers(self, name: str, tokens: frozenset[str]) -> Reading:
+        """A column read as numbers, once; cells that equal one of the tokens are missing."""
+        if (name, tokens) not in self._read:
+            self._read[name, tokens] = read_numbers(self.column(name), tokens)
+        return self._read[name, tokens]
 
     def without(self, *names: str) -> Table:
         kept = [i for i, name in enumerate(self.names) if name not in names]
@@ -38,10 +49,12 @@ class Table:
 
     def take(self, rows: Sequence[int]) -> Table:
         """The given rows, in the given order."""
+        kept = np.asarray(rows, np.intp)
         return replace(
             self,
-            columns=tuple([column[row] for row in rows] for column in self.columns),
+            columns=tuple(list(map(column.__getitem__, rows)) for column in self.columns),
             lines=[self.lines[row] for row in rows],
+            _read={key: reading.take(kept) for key, reading in self._read.items()},
         )
 
     def place(self, row: int, name: str | None = None) -> str:
