@@ -295,7 +295,7 @@ def test_a_file_is_written_whole_and_never_overwritten_unasked(trained: Commands
         ),
         ("runs/houses-001 houses.csv -o", USAGE, "--output: expected a value, got none"),
         ("runs/houses-001", USAGE, "expected DATA, got less; see --help"),
-        ("", USAGE, "expected RUN, DATA, got less; see --help"),
+        ("", USAGE, "expected RUN, got less; see --help"),
         ("runs/houses-001 houses.csv --outptu x", USAGE, "--outptu: no such option; did you mean --output?"),
         ("runs/houses-001 hoses.csv", DATA, "hoses.csv: no such file; did you mean houses.csv?"),
         (
@@ -351,3 +351,34 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "exit codes: 0 done" in out
     assert "--force" in out
+
+
+class TestAnExport:
+    def test_writes_the_weights_for_other_programs(self, trained: Commands) -> None:
+        safetensors = pytest.importorskip(
+            "safetensors.numpy", reason="safetensors is not installed (an extra)"
+        )
+        result = trained.predict("runs/houses-001", "--export", "houses.safetensors")
+        assert (result.code, result.out, result.err) == (0, "wrote     houses.safetensors\n", "")
+        assert "0.W" in safetensors.load_file("houses.safetensors")
+
+    @pytest.mark.parametrize(
+        ("line", "code", "says"),
+        [
+            ("runs/houses-001 houses.csv --export a.onnx", 2, "--export: predicts nothing; leave out DATA"),
+            ("runs/houses-001 --export a.pt", 2, "a.pt: expected a name that ends in .onnx or .safetensors"),
+            (
+                "runs/houses-001 --export houses.csv",
+                2,
+                "--export: houses.csv exists already; name another file",
+            ),
+            ("runs/houses-001 --export no/a.onnx", 6, "no/a.onnx: there is no folder no; make it first"),
+            ("runs/none --export a.safetensors", 4, "found no such file"),
+        ],
+    )
+    def test_a_mistake_is_one_line_with_its_mend(
+        self, trained: Commands, line: str, code: int, says: str
+    ) -> None:
+        result = trained.predict(*line.split())
+        assert (result.code, result.out, result.err.count("\n")) == (code, "", 1)
+        assert says in result.err

@@ -29,7 +29,10 @@ TINY = re.compile(r"\b\d(\.\d)?e-1\d\b|(?<=ok )0\b|\b\d+(?= forwards)|\b[\d.]+(?
 
 
 @pytest.mark.parametrize(("page", "code", "shown"), EXAMPLES)
-def test_an_example_prints_what_its_page_shows(page, code, shown):
+def test_an_example_prints_what_its_page_shows(page, code, shown, tmp_path, monkeypatch):
+    for package in re.findall(r"^(?:import|from) (sklearn|onnx|onnxruntime|safetensors|torch)\b", code, re.M):
+        pytest.importorskip(package, reason=f"{package} is not installed (an extra)")
+    monkeypatch.chdir(tmp_path)  # for the files that it writes
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, str(page), "exec"), {"__name__": "example"})

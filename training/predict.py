@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ from .network import NETWORKS, users_builder, users_mistakes
 from .parts import Inputs, transform
 from .problem import Classification, Problem, answers, problem
 from .reading.dataset import Dataset, load_dataset
-from .run import csv_text
+from .run import csv_text, is_run
 from .screen import say, score_table, warn
+from .stored import of_type
 from .strangers import unknown_categories, unknown_classes
 
 PROGRAM = "predict.py"
+READING: dict[str, Any] = {"sep": str | None, "header": bool, "encoding": str, "missing": list[str]}
 DESCRIPTION = """\
 Predict with a model that train.py saved. The answers are CSV lines: row, true (where it is known),
 predicted, and for classes the probability of each. Columns are found by name, in any order.
@@ -38,6 +41,7 @@ EPILOG = """\
 examples:
   python predict.py runs/houses-001 new.csv -o answers.csv
   python predict.py runs/digits-001 digits | head
+  python predict.py runs/houses-001 --export houses.onnx
 exit codes: 0 done, 1 a bug of ours, 2 usage, 3 data, 4 checkpoint, 6 disk, 130 Ctrl-C
 """
 
@@ -47,8 +51,9 @@ class Request:
     """What predict.py is asked for."""
 
     run: str
-    data: str
+    data: str | None = None
     output: str | None = None
+    export: str | None = None
     force: bool = False
     header: bool | None = None
     sep: str | None = None
@@ -82,8 +87,9 @@ def build_parser() -> Parser:
         parser.add_argument(*flags, default=argparse.SUPPRESS, **how)
 
     add("run", metavar="RUN", help="a run directory of train.py")
-    add("data", metavar="DATA", help="rows to predict, in any form that train.py reads")
-    add("-o", "--output", metavar="FILE", help="where to write the predictions [the screen]")
+    add("data", nargs="?", metavar="DATA", help="rows to predict, in any form that train.py reads")
+    add("-o", "--output", metavar="FILE", help="where to write the predictions [-, the screen]")
+    add("--export", metavar="FILE", help="write the model as FILE.onnx or FILE.safetensors instead")
     add("--force", action="store_true", help="overwrite FILE")
     add("--header", action=argparse.BooleanOptionalAction, help="the first row has names [as in training]")
     add("--sep", metavar="CHAR", help="column separator [as in training]")
@@ -96,8 +102,17 @@ def build_parser() -> Parser:
 def predict(argv: Sequence[str]) -> None:
     """Predict each row of DATA; predictions alone on stdout where no file takes them."""
     request = Request(**build_parser().read(argv))
-    refuse_output(request)
-    trained = load_model(Path(request.run))
+    if request.output == "-":
+        request = replace(request, output=None)
+    if request.export is not None:
+        export(request, request.export)
+        return
+    if request.data is None:
+        raise UsageError("expected DATA, got less; see --help")
+    if request.output is not None:
+        refuse_output("--output", request.output, request)
+    refuse_swapped(request.run, request.data)
+    trained = load_trained(Path(request.run))
     data = read(request, trained)
     kind = trained.kind
     x = transform(trained.inputs, data.features, data.source).astype(trained.dtype, copy=False)
@@ -117,26 +132,50 @@ def predict(argv: Sequence[str]) -> None:
         print("\n".join(table), file=sys.stderr if request.output is None else sys.stdout)
 
 
-def refuse_output(request: Request) -> None:
+def export(request: Request, file: str) -> None:
+    """Write the model for other programs; nothing is predicted.   Raises: UserError."""
+    from . import interchange  # which may need an extra
+
+    if request.data is not None or request.output is not None:
+        raise UsageError("--export: predicts nothing; leave out DATA and --output")
+    refuse_output("--export", file, request)
+    interchange.export(request.run, file)
+    say("wrote", file)
+
+
+def refuse_output(option: str, file: str, request: Request) -> None:
     """Refuse to overwrite, and folders that are not there, before the work is done.   Raises: UserError."""
-    if request.output is None:
-        return
-    path = Path(request.output)
+    path = Path(file)
     if path.is_dir():
-        raise UsageError(f"--output: expected a file, got the folder {path}; name a file in it")
+        raise UsageError(f"{option}: expected a file, got the folder {path}; name a file in it")
     if path.exists() and not request.force:
-        raise UsageError(f"--output: {path} exists already; name another file, or --force to overwrite it")
-    if path.exists() and Path(request.data).exists() and path.samefile(request.data):
-        raise UsageError(f"--output: {path} is DATA itself; name another file")
+        raise UsageError(f"{option}: {path} exists already; name another file, or --force to overwrite it")
+    if path.exists() and Path(request.run).exists() and path.resolve() in kept_of(request.run):
+        raise UsageError(f"{option}: {path} belongs to the run itself; name another file")
+    if path.exists() and request.data and Path(request.data).exists() and path.samefile(request.data):
+        raise UsageError(f"{option}: {path} is DATA itself; name another file")
     if not path.parent.is_dir():
         raise DiskError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def kept_of(run: str) -> list[Path]:
+    """What --force may not take away: a model, and what its training can go on from."""
+    path = Path(run)
+    names = ("model.npz", "last.npz", "last.prev.npz", "config.json")
+    return [path.resolve()] if path.is_file() else [(path / name).resolve() for name in names]
+
+
+def refuse_swapped(run: str, data: str) -> None:
+    """Raises: UsageError where the two were typed in the other order."""
+    if not is_run(run) and is_run(data):
+        raise UsageError(f"{run}: the run comes first: predict.py {shlex.join([data, run])}")
 
 
 def read(request: Request, trained: Trained) -> Dataset:
     """The rows to predict, read as in training where nothing else is said; the target may be absent."""
     said = {"sep": request.sep, "encoding": request.encoding, "header": request.header}
     how = trained.reading | {name: value for name, value in said.items() if value is not None}
-    data = load_dataset(request.data, trained.target_name, need_target=False, **how)
+    data = load_dataset(str(request.data), trained.target_name, need_target=False, **how)
     if data.test is not None:
         tell(
             [f"{data.source}: only its training part is predicted, not the {len(data.test)} rows to test on"]
@@ -163,7 +202,7 @@ def tell(notes: Sequence[str]) -> None:
         warn(PROGRAM, note)
 
 
-def load_model(path: Path) -> Trained:
+def load_trained(path: Path) -> Trained:
     """The best model of a run directory, in evaluation mode.
 
     Raises: CheckpointError for a model that is missing, damaged, or does not fit its network.
@@ -182,7 +221,10 @@ def rebuilt(stored: checkpoint.Checkpoint) -> Trained:
     meta = stored.meta
     inputs, targets = inputs_from_dict(meta["inputs"]), targets_from_dict(meta["targets"])
     rng = np.random.default_rng(0)  # whatever it draws, the weights are loaded over it
-    network, shape, size = meta["network"], inputs.shape, targets.output_size
+    network = of_type(Mapping[str, Any], meta["network"], "network")
+    of_type(str, meta["dtype"], "dtype")
+    of_type(str | None, meta["target_name"], "target_name")
+    shape, size = inputs.shape, targets.output_size
     users = network.get("model")
     if users:
         model = users_builder(users)(shape, size, rng)
@@ -190,5 +232,8 @@ def rebuilt(stored: checkpoint.Checkpoint) -> Trained:
         ((name, how),) = network.items()
         model = NETWORKS[name](shape, size, rng, **how)
     model.astype(meta["dtype"]).load_state(stored.part("model"))
+    of_type(Mapping[str, Any], meta["reading"], "reading")
+    for name, kind in READING.items():
+        of_type(kind, meta["reading"][name], name)
     about = {name: meta[name] for name in ("dtype", "target_name", "reading")}
     return Trained(model.eval(), inputs, problem(targets), users_network=users, **about)
