@@ -122,10 +122,11 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(commands: Commands, o
     assert not [name for name in os.listdir("cut") if name.endswith(".tmp")]
 
 
-def signalled(argv: list[str], number: int, *, after: int = 1, times: int = 1) -> int:
+def signalled(argv: list[str], number: int, *, after: int = 1, times: int = 1, ignored: bool = False) -> int:
     """train.py that gets a signal as its `after`-th batch ends; its exit code."""
 
     def prepare() -> None:
+        signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)  # however the tests were started
         count = 0
         step = loop._step
 
@@ -170,13 +171,10 @@ def test_a_second_signal_ends_it_at_once_with_whole_files(commands: Commands) ->
     same("whole", "cut")
 
 
-def test_a_signal_that_was_ignored_from_the_start_stays_ignored(commands: Commands) -> None:
+def test_a_hang_up_that_was_ignored_from_the_start_stays_ignored(commands: Commands) -> None:
     """As under nohup, whose runs outlive their terminal."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert signalled([*KEEPS, "iris", "--run", "cut"], signal.SIGHUP) == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    assert signalled([*KEEPS, "iris", "--run", "cut"], signal.SIGHUP, ignored=True) == 0
+    assert signalled([*KEEPS, "iris", "--run", "other"], signal.SIGINT, ignored=True) == 130
 
 
 @pytest.fixture

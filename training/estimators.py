@@ -54,7 +54,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         patience: int = 20,
         validation_fraction: float = 0.15,
         refit: bool = True,
-        weight_decay: float = 1e-3,
+        weight_decay: float = 3e-4,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -198,7 +198,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
         patience: int = 20,
         validation_fraction: float = 0.15,
         refit: bool = True,
-        weight_decay: float = 1e-3,
+        weight_decay: float = 3e-4,
         class_weight: Any = None,
         random_state: Any = None,
     ) -> None:

@@ -48,7 +48,7 @@ class Options:
     lr: float | None = None  # the rule's own
     schedule: str = "cosine"
     warmup: int = 0
-    weight_decay: float = 1e-3
+    weight_decay: float = 3e-4
     clip_norm: float | None = None
     class_weight: str = "none"
     batch_size: int = 32

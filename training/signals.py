@@ -13,7 +13,7 @@ ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 class Signals:
     """While entered, the first signal waits in `asked`, to be looked at between batches; a second one ends
-    the process at once. A signal that the process was started to ignore, as under nohup, stays ignored.
+    the process at once. A SIGHUP that the process was started to ignore, as under nohup, stays ignored.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Signals:
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():  # no other thread may have handlers
             for one in ASKING:
-                if signal.getsignal(one) is not signal.SIG_IGN:
+                if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN:
                     self._before[one] = signal.signal(one, self._take)
         return self
 
