@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import optim
-from training.cli import to_lower
+from training.keeper import to_lower
 from training.options import build_parser
 from training.rule import BY_STEP, RULES, make_plateau, make_rule, make_schedule, usual_rate, usual_rates
 
