@@ -8,8 +8,12 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import real, size
+from .parallel import blocks, in_parts
+from .sizes import Sizes, real, size
 from .standardise import epsilon, inverse_root
+from .windows import batch_first, batch_last
+
+PASSES = 8  # over x, a call
 
 
 class BatchNorm(Layer):
@@ -47,43 +51,57 @@ class BatchNorm(Layer):
     def forward(self, x: Array) -> Array:
         gamma, beta = self.params["gamma"], self.params["beta"]
         self.expect("x", x, "N", len(gamma), ...)
-        x = np.ascontiguousarray(x)  # NumPy adds up neighbours pairwise: precise in float32, and fast
-        axes = (0, *range(2, x.ndim))
-        channel = (-1, *[1] * (x.ndim - 2))  # (C,) -> (C, 1, 1), to stand beside (N, C, H, W)
-        n = x.size // len(gamma)  # values a channel
+        rows, n = _rows(x), x.size // len(gamma)  # values a channel
+        if self.training and n < 2:
+            raise ValueError(
+                f"{self.label}: expected more than one value a channel in training mode, got x of shape "
+                f"{x.shape}; use a larger batch, or eval()"
+            )
         if self.training:
-            if n < 2:
-                raise ValueError(
-                    f"{self.label}: expected more than one value a channel in training mode, got x of shape "
-                    f"{x.shape}; use a larger batch, or eval()"
-                )
-            mean = x.mean(axis=axes)
-            centred = x - mean.reshape(channel)
-            rest = centred.mean(axis=axes)  # what rounding left of a mean far from 0
-            mean, centred = mean + rest, centred - rest.reshape(channel)
-            var = (centred * centred).mean(axis=axes)
+            mean, rest, var = (np.empty(len(gamma), x.dtype) for _ in range(3))
         else:
-            mean, var = self.buffers["running_mean"], self.buffers["running_var"]
-            centred = x - mean.reshape(channel)
-        inverse_std = inverse_root(self, var, self.eps).reshape(channel)
+            mean, var = self.buffers["running_mean"].copy(), self.buffers["running_var"]
+            rest = np.zeros_like(mean)
+        y = np.empty_like(rows, dtype=np.result_type(x, mean, gamma, beta))
+
+        def some(part: slice) -> None:
+            for c in blocks(part, n):  # few channels, which stay in the cache for all passes
+                if self.training:
+                    mean[c] = rows[c].mean(axis=1)
+                    rest[c] = (rows[c] - mean[c, None]).mean(axis=1)  # of rounding, far from 0
+                centred = _centred(rows[c], mean[c], rest[c])
+                if self.training:
+                    var[c] = (centred * centred).mean(axis=1)
+                scale = gamma[c] * inverse_root(self, var[c], self.eps)
+                np.multiply(centred, scale[:, None], out=y[c])
+                y[c] += beta[c, None]
+
+        in_parts(some, len(gamma), PASSES * x.size)
+        inverse_std = inverse_root(self, var, self.eps)
         if self.training:
-            self._remember(mean, var * (n / (n - 1)))
-        x_hat = centred * inverse_std
-        self.cache = x_hat, inverse_std, axes, self.training
-        y: Array = gamma.reshape(channel) * x_hat + beta.reshape(channel)
-        return y
+            self._remember(mean + rest, var * (n / (n - 1)))
+        self.cache = x, mean, rest, inverse_std, self.training
+        return _shaped(y, x.shape)
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
-        x_hat, inverse_std, axes, batch_statistics = self.cache
-        self.expect("upstream", upstream, *x_hat.shape)
-        dgamma = (upstream * x_hat).sum(axis=axes)  # (N, C, ...) -> (C,)
-        dbeta = upstream.sum(axis=axes)
-        dx = upstream
-        if batch_statistics:  # mean(g) and mean(g x_hat) without their factor gamma
-            n, channel = x_hat.size // len(dbeta), inverse_std.shape
-            dx = upstream - (dbeta.reshape(channel) + x_hat * dgamma.reshape(channel)) / n
-        dx = dx * (self.params["gamma"].reshape(inverse_std.shape) * inverse_std)
-        return dx, self.grads(gamma=dgamma, beta=dbeta)
+        x, mean, rest, inverse_std, batch_statistics = self.cache
+        self.expect("upstream", upstream, *x.shape)
+        rows, u, n = _rows(x), _rows(upstream), x.size // len(mean)
+        scale = self.params["gamma"] * inverse_std
+        dgamma, dbeta = np.empty_like(mean, np.result_type(u, rows, mean)), np.empty_like(mean, u.dtype)
+        dx = np.empty_like(u, dtype=np.result_type(u, rows, scale))
+
+        def some(part: slice) -> None:
+            for c in blocks(part, n):
+                x_hat = _centred(rows[c], mean[c], rest[c]) * inverse_std[c, None]
+                dgamma[c], dbeta[c] = (u[c] * x_hat).sum(axis=1), u[c].sum(axis=1)
+                g = u[c]
+                if batch_statistics:  # mean(g) and mean(g x_hat) without their factor gamma
+                    g = g - (dbeta[c, None] + x_hat * dgamma[c, None]) / n
+                np.multiply(g, scale[c, None], out=dx[c])
+
+        in_parts(some, len(mean), PASSES * x.size)
+        return _shaped(dx, x.shape), self.grads(gamma=dgamma, beta=dbeta)
 
     def _remember(self, mean: Array, var: Array) -> None:
         for name, new in (("running_mean", mean), ("running_var", var)):
@@ -92,3 +110,20 @@ class BatchNorm(Layer):
 
     def __repr__(self) -> str:
         return f"BatchNorm({len(self.params['gamma'])})"
+
+
+def _rows(x: Array) -> Array:
+    """x (N, C, ...) as (C, n), a row for each channel."""
+    return x.T if x.ndim == 2 else batch_last(x).reshape(x.shape[1], x.size // x.shape[1])
+
+
+def _shaped(rows: Array, shape: Sizes) -> Array:
+    """(C, n) as (N, C, ...): the way back."""
+    N, C, *sizes = shape
+    return rows.T if not sizes else batch_first(rows.reshape(C, *sizes, N))
+
+
+def _centred(rows: Array, mean: Array, rest: Array) -> Array:
+    centred: Array = rows - mean[:, None]
+    centred -= rest[:, None]
+    return centred

@@ -4,124 +4,151 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .sizes import PerAxis, Sizes, brief, per_axis, shown, size
-from .windows import crop, expect_image, outputs, overlap_add, pad, windows
-
-
-class Slide(NamedTuple):
-    """How a kernel slides: at place p its tap k lies on x[p * stride + k * dilation - padding].
-
-    The channels fall into `groups`, each of which is convolved on its own.
-    """
-
-    kernel: Sizes
-    stride: Sizes
-    padding: Sizes
-    dilation: Sizes
-    groups: int
-
-    @classmethod
-    def of(
-        cls, layer: Layer, axes: int, channels: Sizes, kernel: PerAxis, stride: PerAxis, padding: PerAxis,
-        dilation: PerAxis, groups: int,
-    ) -> Self:  # fmt: skip
-        """The arguments of a layer, one number for each axis.   Raises: TypeError, ValueError."""
-        who = type(layer).__name__
-        groups = size(who, "groups", groups)
-        common = math.gcd(*channels)
-        if common % groups:
-            raise ValueError(
-                f"{who}: expected groups to divide in_channels and out_channels, got groups={groups} for "
-                f"{channels[0]} -> {channels[1]}; choose a divisor of {common}"
-            )
-        return cls(
-            per_axis(who, "kernel_size", kernel, axes),
-            per_axis(who, "stride", stride, axes),
-            per_axis(who, "padding", padding, axes, low=0),
-            per_axis(who, "dilation", dilation, axes),
-            groups,
-        )
-
+from .parallel import blocks, in_parts
+from .sizes import PerAxis, Sizes, size
+from .slide import Slide, described
+from .windows import batch_first, batch_last, crop, expect_image, outputs, overlap_add, pad_rows, windows
 
 # A convolution is linear in x and linear in W. For each group g it is one product of matrices: of the kernels
-# W_g (o, cK) with the windows X_g (cK, NP), where a group has c channels of x and o of y, a kernel has K taps
+# W_g (o, cK) with the windows X_g (cK, PN), where a group has c channels of x and o of y, a kernel has K taps
 # and stops at P places. So its two pullbacks are products too: U_g X_gᵀ for W, W_gᵀ U_g for the windows.
-# X is about K times as large as x, and so it is made for some images of the batch at a time, and not kept.
+# X is about K times as large as x, and so it is made for some rows of places at a time, which stay in a
+# core's cache, and not kept. All arrays have the batch last: rows of X are rows of x, neighbours in memory.
+ENTRIES = 2**19  # of X at a time
 
-ENTRIES = 2**22  # of X at a time
 
+def convolve(x: Array, W: Array, places: Sizes, slide: Slide, *bias: Array) -> Array:
+    """y[o, *p, n] = b[o] + sum of W[o, c, *k] x[c, *(p * stride + k * dilation - padding), n] over c and k
 
-def convolve(x: Array, W: Array, places: Sizes, slide: Slide) -> Array:
-    """y[n, o, *p] = sum of W[o, c, *k] x[n, c, *(p * stride + k * dilation - padding)] over c and k
-
-    Shapes: x (N, in, *sizes), W (out, in/groups, *kernel), y (N, out, *places).
+    Shapes: x (in, *sizes, N), W (out, in/groups, *kernel), b (out,), y (out, *places, N).
     """
-    y = np.empty((len(x), len(W), *places), np.result_type(x, W))
-    for some in _blocks(x, places, slide):
-        Y = _kernels(W, slide) @ _columns(x[some], places, slide)  # (G, o, cK)(G, cK, NP) -> (G, o, NP)
-        y[some] = Y.reshape(len(W), -1, *places).swapaxes(0, 1)
+    y = np.empty((len(W), *places, x.shape[-1]), np.result_type(x, W, *bias))
+    Y, W, *columns = (_matrices(array, slide) for array in (y, W, *bias))
+
+    def some(part: slice) -> None:
+        for here, X in _windows(x, part, places, slide):
+            np.matmul(W, X, out=Y[:, :, here])  # (G, o, cK)(G, cK, PN) -> (G, o, PN)
+            for b in columns:
+                Y[:, :, here] += b  # (G, o, 1), now that they are in the cache
+
+    in_parts(some, places[0], W.shape[-1] * y.size)
     return y
 
 
 def convolve_dx(upstream: Array, W: Array, sizes: Sizes, slide: Slide) -> Array:
-    """The pullback of convolve to x: an entry of x gathers from every window that it lies in.
+    """The pullback of convolve to x: every window is added to the entries of x that it was read from.
+    At stride 1 that is a convolution of upstream too.
 
-    Shapes: upstream (N, out, *places), W (out, in/groups, *kernel), dx (N, in, *sizes).
+    Shapes: upstream (out, *places, N), W (out, in/groups, *kernel), dx (in, *sizes, N).
     """
-    places, axes = upstream.shape[2:], len(sizes)
-    padded = tuple(n + 2 * p for n, p in zip(sizes, slide.padding, strict=True))
-    dx = np.empty((len(upstream), W.shape[1] * slide.groups, *sizes), np.result_type(upstream, W))
-    for some in _blocks(dx, places, slide):
-        U = _rows(upstream[some], slide)
-        dX = _kernels(W, slide).swapaxes(1, 2) @ U  # (G, cK, o)(G, o, NP) -> (G, cK, NP)
-        dX = dX.reshape(dx.shape[1], *slide.kernel, -1, *places)
-        dX = np.moveaxis(dX, range(1, 1 + axes), range(-axes, 0)).swapaxes(0, 1)  # (N, in, *places, *kernel)
-        dx[some] = crop(overlap_add(dX, padded, slide.stride, slide.dilation), slide.padding)
-    return dx
+    out, places, N, c = len(W), upstream.shape[1:-1], upstream.shape[-1], W.shape[1]
+    if turned := _gathers(W, places, sizes, slide):
+        return convolve(upstream, _flipped(W, slide.groups), sizes, turned)
+    padded = [n + 2 * p for n, p in zip(sizes, slide.padding, strict=True)]
+    dx = np.zeros((slide.groups * c, *padded, N), np.result_type(upstream, W))
+    U, row = _matrices(upstream, slide), math.prod(places[1:]) * N
+    taps = _matrices(W, slide).swapaxes(1, 2).reshape(len(dx), -1, out // slide.groups)  # (in, K, o)
+    unit = 1 if slide.groups == 1 else c  # threads share the channels, or the groups
+
+    def some(part: slice) -> None:
+        first, last = part.start * unit, part.stop * unit
+        groups = slice(first // c, -(-last // c))
+        W_here = taps[first:last].reshape(groups.stop - groups.start, -1, taps.shape[-1])
+        for rows in blocks(slice(0, places[0]), W_here[..., 0].size * row, ENTRIES):
+            dX = W_here @ U[groups, :, rows.start * row : rows.stop * row]  # (G, cK, o)(G, o, PN)
+            dX = dX.reshape(last - first, *slide.kernel, rows.stop - rows.start, *places[1:], N)
+            overlap_add(dX, dx[first:last, rows.start * slide.stride[0] :], slide.stride, slide.dilation)
+
+    in_parts(some, len(dx) // unit, W.size * math.prod(places) * N)
+    return crop(dx, slide.padding)
 
 
 def convolve_dW(upstream: Array, x: Array, slide: Slide) -> Array:
     """The pullback of convolve to W: a tap sums over all that it was multiplied with.
 
-    Shapes: upstream (N, out, *places), x (N, in, *sizes), dW (out, in/groups, *kernel).
+    Shapes: upstream (out, *places, N), x (in, *sizes, N), dW (out, in/groups, *kernel).
     """
-    out, places = upstream.shape[1], upstream.shape[2:]
-    dW = np.zeros((out, x.shape[1] // slide.groups, *slide.kernel), np.result_type(upstream, x))
-    for some in _blocks(x, places, slide):
-        X = _columns(x[some], places, slide)
-        U = _rows(upstream[some], slide)
-        dW += (U @ X.swapaxes(1, 2)).reshape(dW.shape)  # (G, o, NP)(G, NP, cK) -> (G, o, cK)
-    return dW
+    places, U = upstream.shape[1:-1], _matrices(upstream, slide)
+    shape = len(upstream), len(x) // slide.groups, *slide.kernel
+
+    def some(part: slice) -> Array:
+        dW = np.zeros((len(U), math.prod(shape[1:]), U.shape[1]), np.result_type(upstream, x))
+        for here, X in _windows(x, part, places, slide):
+            dW += X @ U[:, :, here].swapaxes(1, 2)  # (G, cK, PN)(G, PN, o) -> (G, cK, o)
+        return dW
+
+    dW = reduce(np.add, in_parts(some, places[0], math.prod(shape[1:]) * upstream.size))
+    return dW.swapaxes(1, 2).reshape(shape)
 
 
-def _blocks(x: Array, places: Sizes, slide: Slide) -> Iterator[slice]:
-    """The batch of x in slices whose windows are at most ENTRIES, or one image's."""
-    images = max(1, ENTRIES // (x.shape[1] * math.prod(slide.kernel) * math.prod(places)))
-    return (slice(n, n + images) for n in range(0, len(x), images))
+def _matrices(y: Array, slide: Slide) -> Array:
+    """y (out, ...) -> (G, o, ...), all that follows in a row"""
+    return y.reshape(slide.groups, len(y) // slide.groups, math.prod(y.shape[1:]))
 
 
-def _kernels(W: Array, slide: Slide) -> Array:
-    """W (out, c, *kernel) -> (G, o, cK)"""
-    return W.reshape(slide.groups, len(W) // slide.groups, -1)
+def convolve_back(upstream: Array, x: Array, W: Array, slide: Slide) -> tuple[Array, Array]:
+    """dx and dW. Where dx is a convolution of upstream, so is dW, and both come from its windows U: dx is
+    the flipped W U, and dW, flipped, is U xᵀ.
+
+    Shapes: upstream (out, *places, N), x (in, *sizes, N), W (out, in/groups, *kernel).
+    """
+    sizes, G = x.shape[1:-1], slide.groups
+    turned = _gathers(W, upstream.shape[1:-1], sizes, slide)
+    if turned is None:
+        return convolve_dx(upstream, W, sizes, slide), convolve_dW(upstream, x, slide)
+    dx, W = np.empty(x.shape, np.result_type(upstream, W)), _flipped(W, G)
+    D, X, F = (_matrices(array, slide) for array in (dx, x, W))
+
+    def some(part: slice) -> Array:
+        dF = np.zeros((G, F.shape[2], F.shape[1]), np.result_type(upstream, x))
+        for here, U in _windows(upstream, part, sizes, turned):
+            np.matmul(F, U, out=D[:, :, here])  # (G, c, oK)(G, oK, PN) -> (G, c, PN)
+            dF += U @ X[:, :, here].swapaxes(1, 2)  # (G, oK, PN)(G, PN, c) -> (G, oK, c)
+        return dF
+
+    dF = reduce(np.add, in_parts(some, sizes[0], 2 * F.shape[2] * dx.size))
+    return dx, _flipped(dF.swapaxes(1, 2).reshape(W.shape), G)
 
 
-def _rows(y: Array, slide: Slide) -> Array:
-    """y (N, out, *places) -> (G, o, NP)"""
-    return y.swapaxes(0, 1).reshape(slide.groups, y.shape[1] // slide.groups, -1)
+def _gathers(W: Array, places: Sizes, sizes: Sizes, slide: Slide) -> Slide | None:
+    """How the kernel slides over upstream, where dx is a convolution of it and that moves less."""
+    moved = len(W) // slide.groups * math.prod(sizes)  # windows of upstream are written, those of x added up
+    return slide.turned(places, sizes) if moved <= 2 * W.shape[1] * math.prod(places) else None
 
 
-def _columns(x: Array, places: Sizes, slide: Slide) -> Array:
-    """The windows of x (N, in, *sizes) at the first `places` of each axis -> (G, cK, NP)"""
-    axes, rows = len(places), x.shape[1] // slide.groups * math.prod(slide.kernel)
-    X = windows(pad(x, slide.padding), slide.kernel, slide.stride, slide.dilation)
-    X = X[:, :, *map(slice, places)].swapaxes(0, 1)  # (in, N, *places, *kernel)
-    return np.moveaxis(X, range(-axes, 0), range(1, 1 + axes)).reshape(slide.groups, rows, -1)
+def _flipped(W: Array, groups: int) -> Array:
+    """W (out, in/groups, *kernel) -> (in, out/groups, *kernel), every kernel from its end"""
+    parts = W.reshape(groups, len(W) // groups, *W.shape[1:]).swapaxes(1, 2)
+    return np.flip(parts.reshape(-1, *parts.shape[2:]), tuple(range(2, W.ndim)))
+
+
+def _windows(x: Array, part: slice, places: Sizes, slide: Slide) -> Iterator[tuple[slice, Array]]:
+    """The windows X (G, cK, PN) of x (in, *sizes, N) at a part of the rows of places: some rows at a time,
+    which the next ones overwrite, and before each which of all PN places they are.
+    """
+    start, last = part.start * slide.stride[0], (part.stop - 1) * slide.stride[0]
+    padded = pad_rows(x, slide.padding, start, last + slide.dilation[0] * (slide.kernel[0] - 1) + 1)
+    taps = [slice(None)] * (1 + len(places))  # in, *kernel
+    view = windows(padded, slide.kernel, slide.stride, slide.dilation)[*taps, *map(slice, places)]
+    terms, PN = (
+        math.prod(view.shape[: len(taps)]),
+        math.prod(places[1:]) * x.shape[-1],
+    )  # of a row
+    buffer = np.empty(0, x.dtype)
+    for rows in blocks(part, terms * PN, ENTRIES):
+        seen = view[*taps, rows.start - part.start : rows.stop - part.start]
+        buffer = buffer if buffer.size else np.empty(seen.size, x.dtype)  # the first are the most
+        X = buffer[: seen.size].reshape(seen.shape)
+        X[...] = seen
+        here = slice(rows.start * PN, rows.stop * PN)
+        yield here, X.reshape(slide.groups, terms // slide.groups, here.stop - here.start)
 
 
 class _Conv(Layer):
@@ -158,15 +185,17 @@ class _Conv(Layer):
         W = self.params["W"]
         expect_image(self, x, W.shape[1] * self.slide.groups, self.axes)
         places = outputs(self, x.shape[2:], *self.slide[:4])
-        y = convolve(x, W, places, self.slide)
         self.cache = x, places
-        return plus_bias(self, y)
+        return batch_first(convolve(batch_last(x), W, places, self.slide, *bias(self)))
 
     def backward(self, upstream: Array) -> tuple[Array | None, Grads]:
         (x, places), W = self.cache, self.params["W"]
         self.expect("upstream", upstream, len(x), len(W), *places)
-        dx = convolve_dx(upstream, W, x.shape[2:], self.slide) if self.input_grad else None
-        return dx, with_db(self, upstream, convolve_dW(upstream, x, self.slide))
+        upstream = batch_last(upstream)
+        if not self.input_grad:
+            return None, with_db(self, upstream, convolve_dW(upstream, batch_last(x), self.slide))
+        dx, dW = convolve_back(upstream, batch_last(x), W, self.slide)
+        return batch_first(dx), with_db(self, upstream, dW)
 
     def __repr__(self) -> str:
         W = self.params["W"]
@@ -208,32 +237,13 @@ class Conv2D(_Conv):
 # --- what the transposed convolutions do alike
 
 
-def plus_bias(layer: Layer, y: Array) -> Array:
-    """y + b on the channel axis; y is the layer's own, and may be written to."""
-    if "b" not in layer.params:
-        return y
-    b = layer.params["b"].reshape(-1, *[1] * (y.ndim - 2))  # (out,) -> (out, 1, 1)
-    return np.add(y, b, out=y if y.dtype == b.dtype else None)
+def bias(layer: Layer) -> list[Array]:
+    """b beside (out, ...), where there is one."""
+    return [layer.params["b"][:, None]] if "b" in layer.params else []
 
 
 def with_db(layer: Layer, upstream: Array, dW: Array) -> Grads:
     """The gradients by name: dW, and db where there is a b."""
     if "b" not in layer.params:
         return layer.grads(W=dW)
-    return layer.grads(W=dW, b=upstream.sum(axis=(0, *range(2, upstream.ndim))))  # (N, out, ...) -> (out,)
-
-
-def described(layer: Layer, in_channels: int, out_channels: int, slide: Slide, extra: Sizes = (0,)) -> str:
-    """The repr: Conv2D(3 -> 8, kernel_size=(3, 5), stride=2), with the options that are not the usual."""
-    usual = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True}
-    sizes = {
-        "stride": slide.stride,
-        "padding": slide.padding,
-        "output_padding": extra,
-        "dilation": slide.dilation,
-    }
-    options = {name: brief(value) for name, value in sizes.items()}
-    options |= {"groups": slide.groups, "bias": "b" in layer.params}
-    unusual = {name: value for name, value in options.items() if value != usual[name]}
-    channels = f"{in_channels} -> {out_channels}"
-    return f"{type(layer).__name__}({channels}{shown(kernel_size=brief(slide.kernel), **unusual)})"
+    return layer.grads(W=dW, b=upstream.reshape(len(upstream), -1).sum(axis=1))  # (out, ...) -> (out,)

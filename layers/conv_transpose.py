@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from .base import Array, Grads, Layer
-from .conv import Slide, convolve, convolve_dW, convolve_dx, described, plus_bias, with_db
+from .conv import bias, convolve, convolve_dW, convolve_dx, with_db
 from .init import Init, Rng, start
 from .sizes import PerAxis, Sizes, per_axis, size
-from .windows import expect_image
+from .slide import Slide, described
+from .windows import batch_first, batch_last, expect_image
 
 
 class _ConvTranspose(Layer):
@@ -55,15 +56,21 @@ class _ConvTranspose(Layer):
         W = self.params["W"]
         expect_image(self, x, len(W), self.axes)
         sizes = self._sizes(x)
-        y = convolve_dx(x, W, sizes, self.slide)
         self.cache = x, sizes
-        return plus_bias(self, y)
+        y = convolve_dx(batch_last(x), W, sizes, self.slide)
+        for b in bias(self):
+            y = np.add(y, b.reshape(-1, *[1] * (y.ndim - 1)), out=y if y.dtype == b.dtype else None)
+        return batch_first(y)
 
     def backward(self, upstream: Array) -> tuple[Array | None, Grads]:
         (x, sizes), W = self.cache, self.params["W"]
         self.expect("upstream", upstream, len(x), W.shape[1] * self.slide.groups, *sizes)
-        dx = convolve(upstream, W, x.shape[2:], self.slide) if self.input_grad else None
-        return dx, with_db(self, upstream, convolve_dW(x, upstream, self.slide))  # x is W's upstream here
+        upstream = batch_last(upstream)
+        dW = convolve_dW(batch_last(x), upstream, self.slide)  # x is the upstream of W x here
+        grads = with_db(self, upstream, dW)
+        if not self.input_grad:
+            return None, grads
+        return batch_first(convolve(upstream, W, x.shape[2:], self.slide)), grads
 
     def _sizes(self, x: Array) -> Sizes:
         """The sizes of y: (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1."""

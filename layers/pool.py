@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
 from operator import add
 from typing import Any, ClassVar
@@ -10,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .base import Array, Grads, Layer
+from .parallel import blocks, in_parts
 from .sizes import PerAxis, Sizes, brief, per_axis, shown
-from .windows import crop, expect_image, outputs, overlap_add, pad, windows
+from .windows import batch_first, batch_last, crop, expect_image, outputs, pad, windows
 
 
 class _Pool(Layer):
@@ -31,22 +33,33 @@ class _Pool(Layer):
             )
         self.no_dilation = (1,) * axes
 
-    def entries(self, x: Array, padding_value: float) -> list[Array]:
-        """Views of x, one for each entry of the kernel: that entry of every window, (N, C, *outputs)."""
+    def expect_windows(self, x: Array) -> Sizes:
+        """How many windows fit along each axis.   Raises: TypeError, ValueError."""
         expect_image(self, x, "C", self.axes)
         if x.dtype.kind not in "fc":  # -inf and averages are no integers
             raise TypeError(
                 f"{self.label}: expected x of a floating dtype, got {x.dtype}; use x.astype(np.float32)"
             )
-        outputs(self, x.shape[2:], self.kernel, self.stride, self.padding, self.no_dilation)
-        padded = pad(x, self.padding, padding_value)
-        w = windows(padded, self.kernel, self.stride, self.no_dilation)
-        return [w[(..., *entry)] for entry in np.ndindex(self.kernel)]
+        return outputs(self, x.shape[2:], self.kernel, self.stride, self.padding, self.no_dilation)
 
-    def dx(self, w: Array, shape: Sizes) -> Array:
-        """The gradients w (N, C, *outputs, *kernel) of all windows, added where they overlap, as dx."""
-        padded = tuple(n + 2 * p for n, p in zip(shape[2:], self.padding, strict=True))
-        return crop(overlap_add(w, padded, self.stride, self.no_dilation), self.padding)
+    def entries(self, padded: Array, writeable: bool = False) -> list[Array]:
+        """Views of the padded x, one for each entry of the kernel: that entry of every window."""
+        w = windows(padded, self.kernel, self.stride, self.no_dilation, writeable)
+        return [w[:, *entry] for entry in np.ndindex(self.kernel)]  # (C, *outputs, N)
+
+    def dx(self, shape: Sizes, dtype: Any, gradient: Callable[[slice, int], Array]) -> Array:
+        """The gradients of the entries of some channels, added up where windows overlap, as dx."""
+        N, C, *sizes = shape
+        padded = [n + 2 * p for n, p in zip(sizes, self.padding, strict=True)]
+        dx = np.zeros((C, *padded, N), dtype)
+
+        def some(part: slice) -> None:
+            for channels in blocks(part, N * math.prod(padded)):
+                for i, entry in enumerate(self.entries(dx[channels], writeable=True)):
+                    entry += gradient(channels, i)
+
+        in_parts(some, C, dx.size)
+        return batch_first(crop(dx, self.padding))
 
     def __repr__(self) -> str:
         options: dict[str, Any] = {}
@@ -59,47 +72,57 @@ class _Pool(Layer):
 
 class _MaxPool(_Pool):
     def forward(self, x: Array) -> Array:
-        first, *others = self.entries(x, -math.inf)
-        y = first.copy("K")
-        winner = self._first_inside(y.shape)
-        for i, entry in enumerate(others, start=1):
-            larger = (entry > y) | (entry != entry)  # NaN wins, and stays: nothing is larger
-            winner = np.maximum(winner, larger * winner.dtype.type(i))  # i only grows: the last to win
-            np.maximum(y, entry, out=y)
+        count = self.expect_windows(x)
+        x_last = batch_last(x)
+        y = np.empty((x.shape[1], *count, len(x)), x.dtype)
+        winner = np.empty(y.shape, np.min_scalar_type(math.prod(self.kernel) - 1))
+        first_inside = self._first_inside(count)[..., None]
+
+        def some(part: slice) -> None:
+            for channels in blocks(part, x[:, 0].size):
+                best, won = y[channels], winner[channels]
+                first, *others = self.entries(pad(x_last[channels], self.padding, -math.inf))
+                best[...], won[...] = first, first_inside
+                for i, entry in enumerate(others, start=1):
+                    larger = entry > best
+                    np.maximum(won, larger * won.dtype.type(i), out=won)  # i only grows: the last to win
+                    np.maximum(best, entry, out=best)
+                if (best != best).any():  # NaN wins, and stays: nothing is larger
+                    for i, entry in enumerate([first, *others]):
+                        won[entry != entry] = i
+
+        in_parts(some, len(y), x.size)
         self.cache = winner, x.shape
-        return y
+        return batch_first(y)
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         winner, shape = self.cache
-        self.expect("upstream", upstream, *winner.shape)
-        kernel = np.arange(math.prod(self.kernel), dtype=winner.dtype)
-        won = winner == kernel.reshape(-1, *[1] * winner.ndim)  # (kernel, N, C, *outputs)
-        w = (upstream * won).reshape(*self.kernel, *winner.shape)
-        return self.dx(np.moveaxis(w, range(len(self.kernel)), range(-len(self.kernel), 0)), shape), {}
+        self.expect("upstream", upstream, *batch_first(winner).shape)
+        u = batch_last(upstream)
+        return self.dx(shape, u.dtype, lambda channels, i: u[channels] * (winner[channels] == i)), {}
 
-    def _first_inside(self, shape: Sizes) -> Array:
+    def _first_inside(self, count: Sizes) -> Array:
         """The first entry of each window that is not padding: the winner where all x is -inf, as padding."""
         starts = [
             np.maximum(p - s * np.arange(n), 0)
-            for p, s, n in zip(self.padding, self.stride, shape[2:], strict=True)
+            for p, s, n in zip(self.padding, self.stride, count, strict=True)
         ]
-        entry = np.ravel_multi_index(np.ix_(*starts), self.kernel)
-        smallest = np.min_scalar_type(math.prod(self.kernel) - 1)
-        return np.broadcast_to(entry.astype(smallest), shape)
+        return np.ravel_multi_index(np.ix_(*starts), self.kernel)
 
 
 class _AvgPool(_Pool):
     def forward(self, x: Array) -> Array:
-        entries = self.entries(x, 0.0)
+        self.expect_windows(x)
+        entries = self.entries(pad(batch_last(x), self.padding))
         y: Array = reduce(add, entries) / len(entries)
         self.cache = y.shape, x.shape
-        return y
+        return batch_first(y)
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         y_shape, shape = self.cache
-        self.expect("upstream", upstream, *y_shape)
-        share = (upstream / math.prod(self.kernel)).reshape(*y_shape, *[1] * len(self.kernel))
-        return self.dx(np.broadcast_to(share, (*y_shape, *self.kernel)), shape), {}
+        self.expect("upstream", upstream, y_shape[-1], *y_shape[:-1])
+        share = batch_last(upstream) / math.prod(self.kernel)
+        return self.dx(shape, share.dtype, lambda channels, i: share[channels]), {}
 
 
 class MaxPool1D(_MaxPool):
@@ -172,7 +195,7 @@ class GlobalAvgPool(Layer):
         return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
-        shape = self.cache
-        self.expect("upstream", upstream, *shape[:2])
-        share = (upstream / math.prod(shape[2:])).reshape(*shape[:2], *[1] * len(shape[2:]))
-        return np.broadcast_to(share, shape).copy(), {}
+        N, C, *sizes = self.cache
+        self.expect("upstream", upstream, N, C)
+        share = upstream.T.reshape(C, *[1] * len(sizes), N) / math.prod(sizes)
+        return batch_first(np.broadcast_to(share, (C, *sizes, N)).copy()), {}

@@ -1,8 +1,6 @@
-"""Windows that slide over the spatial axes of x (N, C, *sizes), and their pullback."""
+"""Windows that slide over the spatial axes of x, and their pullback."""
 
 from __future__ import annotations
-
-from itertools import product
 
 import numpy as np
 
@@ -36,45 +34,69 @@ def outputs(
     return tuple((n - span) // s + 1 for n, span, s in zip(padded, spans, stride, strict=True))
 
 
+def batch_last(x: Array) -> Array:
+    """x (N, C, *sizes) as (C, *sizes, N), contiguous: the same memory where `batch_first` made x.
+
+    Layers of images keep it so under the shape (N, C, *sizes), and elementwise layers follow. A tap of a
+    kernel meets long runs of neighbours then, however few the channels, and one matrix product has the batch.
+    """
+    last = np.moveaxis(x, 0, -1)
+    if last.flags.c_contiguous:
+        return last
+    y = np.empty(last.shape, x.dtype)
+    step = 8 if x.strides[0] % 4096 == 0 else len(x) or 1  # images so far apart share few places in a cache
+    for n in range(0, len(x), step):
+        y[..., n : n + step] = last[..., n : n + step]
+    return y
+
+
+def batch_first(x: Array) -> Array:
+    """The view (N, C, *sizes) of x (C, *sizes, N)."""
+    return np.moveaxis(x, -1, 0)
+
+
 def pad(x: Array, padding: Sizes, value: float = 0.0) -> Array:
-    """x (N, C, *sizes) with `padding` entries of `value` before and after each spatial axis."""
+    """x (C, *sizes, N) with `padding` entries of `value` before and after each spatial axis."""
+    return pad_rows(x, padding, 0, x.shape[1] + 2 * padding[0], value)
+
+
+def pad_rows(x: Array, padding: Sizes, start: int, stop: int, value: float = 0.0) -> Array:
+    """The rows start to stop of the padded x: its first spatial axis."""
+    before = padding[0] - start
+    inside = x[:, max(-before, 0) : max(stop - padding[0], 0)]
     if not any(padding):
-        return x
-    shape = (*x.shape[:2], *(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)))
-    padded = np.full(shape, value, x.dtype)
-    crop(padded, padding)[...] = x
+        return inside
+    sizes = [n + 2 * p for n, p in zip(x.shape[2:-1], padding[1:], strict=True)]
+    padded = np.full((len(x), stop - start, *sizes, x.shape[-1]), value, x.dtype)
+    at = max(before, 0)
+    crop(padded[:, at : at + inside.shape[1]], (0, *padding[1:]))[...] = inside
     return padded
 
 
 def crop(x: Array, padding: Sizes) -> Array:
     """The inside of a padded array, as a view: the pullback of `pad`."""
-    return x[:, :, *(slice(p, n - p) for n, p in zip(x.shape[2:], padding, strict=True))]
+    return x[:, *(slice(p, n - p) for n, p in zip(x.shape[1:], padding, strict=False))]
 
 
-def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Array:
-    """A view of x (N, C, *sizes) of shape (N, C, *outputs, *kernel): entry [n, c, *o, *k] is
-    x[n, c, *(o * stride + k * dilation)].
+def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes, writeable: bool = False) -> Array:
+    """A view of x (C, *sizes, N) of shape (C, *kernel, *outputs, N): entry [c, *k, *o, n] is
+    x[c, *(o * stride + k * dilation), n].
     """
+    axes = tuple(range(1, x.ndim - 1))
     spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    view = np.lib.stride_tricks.sliding_window_view(x, spans, axis=tuple(range(2, x.ndim)))
-    steps = [slice(None, None, s) for s in (*stride, *dilation)]
-    return view[:, :, *steps]
+    view = np.lib.stride_tricks.sliding_window_view(x, spans, axes, writeable=writeable)
+    steps = [[slice(None, None, s) for s in each] for each in (stride, dilation)]
+    view = view[:, *steps[0], :, *steps[1]]  # (C, *outputs, N, *kernel)
+    return np.moveaxis(view, range(-len(axes), 0), axes)
 
 
-def overlap_add(w: Array, sizes: Sizes, stride: Sizes, dilation: Sizes) -> Array:
-    """The pullback of `windows`: every entry of w (N, C, *outputs, *kernel) added where it was read from.
+def overlap_add(w: Array, total: Array, stride: Sizes, dilation: Sizes) -> None:
+    """The pullback of `windows`: every entry of w (C, *kernel, *outputs, N) added where it was read from.
 
-    Shapes: w as above; the sum (N, C, *sizes).
+    Shapes: w as above; total (C, *sizes, N), which is written to.
     """
-    axes = len(sizes)
-    count, kernel = w.shape[2 : 2 + axes], w.shape[2 + axes :]
-    taps = np.moveaxis(w, range(2 + axes, w.ndim), range(axes))  # (*kernel, N, C, *outputs)
-    total = np.zeros((*w.shape[:2], *sizes), w.dtype)
-    for tap in product(*map(range, kernel)):  # a loop over the kernel: all windows at once for each tap
-        starts = [k * d for k, d in zip(tap, dilation, strict=True)]
-        reached = [
-            slice(start, start + s * (n - 1) + 1, s)
-            for start, s, n in zip(starts, stride, count, strict=True)
-        ]
-        total[:, :, *reached] += taps[tap]
-    return total
+    axes = len(stride)
+    kernel, count = w.shape[1 : 1 + axes], w.shape[1 + axes : -1]
+    read = windows(total, kernel, stride, dilation, writeable=True)
+    for tap in np.ndindex(kernel):  # all windows at once for each tap, whose entries do not overlap
+        read[:, *tap][:, *map(slice, count)] += w[:, *tap]
