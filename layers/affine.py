@@ -38,15 +38,20 @@ class Affine(Layer):
         W, b = self.params["W"], self.params.get("b")
         self.expect("x", x, "N", ..., W.shape[1])
         self.cache = x
-        y = x @ W.T  # (N, in)(in, out) -> (N, out)
-        return y if b is None else np.add(y, b, out=y if y.dtype == b.dtype else None)
+        y: Array = _rows(x).dot(W.T)  # (N, in)(in, out) -> (N, out)
+        if b is not None:
+            y = np.add(y, b, out=y if y.dtype == b.dtype else None)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(W))
 
     def backward(self, upstream: Array) -> tuple[Array | None, Grads]:
         x, W = self.cache, self.params["W"]
-        self.expect("upstream", upstream, *x.shape[:-1], len(W))
-        dx = upstream @ W if self.input_grad else None  # (N, out)(out, in) -> (N, in)
-        upstream, x = upstream.reshape(-1, len(W)), x.reshape(-1, W.shape[1])  # leading axes are all batch
-        dW = upstream.T @ x  # (out, N)(N, in) -> (out, in)
+        shape = x.shape
+        self.expect("upstream", upstream, *shape[:-1], len(W))
+        x, upstream = _rows(x), _rows(upstream)
+        dx = None
+        if self.input_grad:
+            dx = upstream.dot(W).reshape(shape)  # (N, out)(out, in) -> (N, in)
+        dW = upstream.T.dot(x)  # (out, N)(N, in) -> (out, in)
         if "b" not in self.params:
             return dx, self.grads(W=dW)
         db = upstream.sum(axis=0)  # (N, out) -> (out,)
@@ -55,3 +60,8 @@ class Affine(Layer):
     def __repr__(self) -> str:
         out_features, in_features = self.params["W"].shape
         return f"Affine({in_features} -> {out_features}{'' if 'b' in self.params else ', bias=False'})"
+
+
+def _rows(x: Array) -> Array:
+    """x as a matrix: the axes before the last are all batch, and so one product does for all."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import EllipsisType
 from typing import Any, Self
 
@@ -10,6 +11,18 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Grads = dict[str, Array]
+
+_ARRAYS = (np.ndarray, np.generic)
+_NUMBERS = "biufc"  # kinds of dtype
+
+
+class _Cache:
+    """What stands for `cache` until the first forward assigns it; no property, which takes time later too."""
+
+    def __get__(self, layer: Layer | None, owner: type[Layer]) -> Any:
+        if layer is None:
+            return self
+        raise RuntimeError(f"{layer.label}: backward called before forward; call forward(x) first")
 
 
 class Layer:
@@ -32,6 +45,7 @@ class Layer:
     buffers: dict[str, Array]  # running statistics and the like
     training: bool
     input_grad: bool
+    cache: Any = _Cache()  # what forward left for backward; before it, a RuntimeError
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Start empty and in training mode: here, so that a subclass may forget super().__init__()."""
@@ -47,20 +61,6 @@ class Layer:
 
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
         raise NotImplementedError(f"{self.label}: expected a backward(self, upstream) of its own; define one")
-
-    @property
-    def cache(self) -> Any:
-        """What forward left for backward.   Raises: RuntimeError before the first forward."""
-        try:
-            return self._cache
-        except AttributeError:
-            raise RuntimeError(
-                f"{self.label}: backward called before forward; call forward(x) first"
-            ) from None
-
-    @cache.setter
-    def cache(self, value: Any) -> None:
-        self._cache = value
 
     def train(self) -> Self:
         """Training mode: Dropout drops, BatchNorm uses the batch's statistics."""
@@ -131,30 +131,23 @@ class Layer:
 
         Raises: ValueError for another shape, TypeError for what is no array.
         """
-        if not isinstance(array, np.ndarray | np.generic):
+        if isinstance(array, _ARRAYS) and array.dtype.kind in _NUMBERS and _fits(array.shape, shape):
+            return
+        if not isinstance(array, _ARRAYS):
             raise TypeError(
                 f"{self.label}: expected {what} to be a NumPy array, got {type(array).__name__}; "
                 "convert it with np.asarray"
             )
-        if array.dtype.kind not in "biufc":
+        if array.dtype.kind not in _NUMBERS:
             raise TypeError(
                 f"{self.label}: expected {what} to hold numbers, got {array.dtype}; "
                 "convert it with .astype(float)"
             )
-        got = array.shape
-        if shape in (got, (...,)):
-            return
-        place = shape.index(...) if ... in shape else len(shape)  # the axes before and after any others
-        before, after = shape[:place], shape[place + 1 :]
-        others = len(got) - len(before) - len(after)
-        if (others == 0 or (others > 0 and ... in shape)) and all(
-            isinstance(size, str) or size == n
-            for size, n in zip(before + after, got[:place] + got[place + others :], strict=True)
-        ):
-            return
-        sizes = [str(size) for size in (*before, *(["..."] if ... in shape and others > 0 else []), *after)]
+        others = array.ndim > len(shape) - 1  # some for ... to stand for
+        sizes = ["..." if size is ... else str(size) for size in shape if others or size is not ...]
         raise ValueError(
-            f"{self.label}: expected {what} of shape ({', '.join(sizes)}{',' * (len(sizes) == 1)}), got {got}"
+            f"{self.label}: expected {what} of shape ({', '.join(sizes)}{',' * (len(sizes) == 1)}), "
+            f"got {array.shape}"
         )
 
     def expect_tuple(self, what: str, value: Any, length: int | None = None) -> None:
@@ -170,12 +163,11 @@ class Layer:
 
     def grads(self, **grads: Array) -> Grads:
         """The gradients by name, each in its parameter's dtype (a complex one is left as it is)."""
-        return {
-            name: grad
-            if grad.dtype == self.params[name].dtype or grad.dtype.kind == "c"
-            else grad.astype(self.params[name].dtype)
-            for name, grad in grads.items()
-        }
+        for name, grad in grads.items():
+            dtype = self.params[name].dtype
+            if grad.dtype != dtype and grad.dtype.kind != "c":
+                grads[name] = grad.astype(dtype)
+        return grads
 
     @property
     def label(self) -> str:
@@ -184,3 +176,15 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+@lru_cache(maxsize=4096)  # a training loop asks the same few questions at every step
+def _fits(got: tuple[int, ...], shape: tuple[int | str | EllipsisType, ...]) -> bool:
+    """Whether sizes are those of `shape`, where a word stands for any size and ... for any axes."""
+    place = shape.index(...) if ... in shape else len(shape)  # the axes before and after any others
+    before, after = shape[:place], shape[place + 1 :]
+    others = len(got) - len(before) - len(after)
+    return (others == 0 or (others > 0 and ... in shape)) and all(
+        isinstance(size, str) or size == n
+        for size, n in zip(before + after, got[:place] + got[place + others :], strict=True)
+    )

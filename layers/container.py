@@ -57,7 +57,9 @@ class Container(Layer):
 
         Raises: TypeError where a child returns something other than (dx, grads), ValueError for wrong keys.
         """
-        layer = self._child(name)
+        return self._pull_back(name, self._child(name), upstream)
+
+    def _pull_back(self, name: str, layer: Layer, upstream: Any) -> tuple[Any, Grads]:
         try:
             returned = layer.backward(upstream)
             if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
@@ -75,18 +77,25 @@ class Container(Layer):
         except Exception as error:
             error.add_note(f"in layer {name}, {layer.label}")
             raise
-        held = {f"{name}.{key}": params[key] for key in grads if self.trains(f"{name}.{key}")}
-        # an optimizer holds this dict; a child's astype must reach it
-        dict.update(self.__dict__["params"], held)
-        named = ((f"{name}.{key}", grad) for key, grad in grads.items())
-        return dx, {key: grad for key, grad in named if key not in self._frozen}
+        held = self.__dict__["params"]  # an optimizer holds this dict; a child's astype must reach it
+        named: Grads = {}
+        for key, grad in grads.items():
+            dotted = f"{name}.{key}"
+            if held.get(dotted) is not params[key] and self.trains(dotted):
+                dict.__setitem__(held, dotted, params[key])
+            if dotted not in self._frozen:
+                named[dotted] = grad
+        return dx, named
 
     def _child(self, name: str) -> Layer:
         children = self.children
-        if name not in children:
+        try:
+            return children[name]
+        except (KeyError, TypeError):
             mend = nearest(str(name), children) if children else "it has none"
-            raise ValueError(f"{self.label}: expected the name of a layer inside, got {name!r}; {mend}")
-        return children[name]
+            raise ValueError(
+                f"{self.label}: expected the name of a layer inside, got {name!r}; {mend}"
+            ) from None
 
     def expect_layer(self, place: str, layer: Any, mend: str) -> None:
         """Refuse what is no layer.   Raises: TypeError."""

@@ -76,7 +76,7 @@ class Graph(Container):
         self.refuse_repeats({**self._children, name: layer})
         self._children[name], self.sources[name] = layer, sources
         layer.training = self.training
-        vars(self).pop("_cache", None)  # backward speaks of a forward through all nodes
+        vars(self).pop("cache", None)  # backward speaks of a forward through all nodes
         if not self.input_grad:
             self.input_grad = False
 

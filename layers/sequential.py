@@ -19,28 +19,33 @@ class Sequential(Numbered):
     """
 
     def forward(self, x: Any) -> Any:
-        for name in self.children:
-            x = self.forward_child(name, x)
+        for name, layer in self.children.items():
+            try:
+                x = layer.forward(x)
+            except Exception as error:
+                error.add_note(f"in layer {name}, {layer.label}")
+                raise
         return x
 
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
-        below = list(self.children)
+        below = list(self.children.items())
         parts: list[Grads] = []
         while below:
-            name = below.pop()
-            upstream, grads = self.backward_child(name, upstream)
-            parts.append(grads)
+            name, layer = below.pop()
+            upstream, grads = self._pull_back(name, layer, upstream)
+            if grads:
+                parts.append(grads)
             if upstream is None:
-                self._expect_no_params(below, self.children[name])
+                self._expect_no_params(below, layer)
                 break
         return upstream, {name: grad for grads in reversed(parts) for name, grad in grads.items()}
 
-    def _expect_no_params(self, below: list[str], above: Layer) -> None:
+    def _expect_no_params(self, below: list[tuple[str, Layer]], above: Layer) -> None:
         """A layer gave no dx: that is fine where nothing below it learns."""
-        for name in below:
+        for name, layer in below:
             if self._learns(name):
                 raise ValueError(
-                    f"{above.label}: expected dx, got None; layer {name}, {self.children[name].label}, "
+                    f"{above.label}: expected dx, got None; layer {name}, {layer.label}, "
                     "below it has parameters and needs it: set input_grad = True above"
                 )
 

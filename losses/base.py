@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import math
 import numbers
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+_ARRAYS = (np.ndarray, np.generic)
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -79,10 +82,9 @@ class Loss:
                 f"{self}: expected at least one example, got an empty prediction {prediction.shape}; "
                 "skip empty batches"
             )
-        finite = np.isfinite(prediction)
-        if not finite.all():
+        if not _finite(prediction):
             mend = "lower the learning rate if training diverged, or look for NaN in the data"
-            self.refuse(~finite, "a finite prediction", prediction, mend)
+            self.refuse(~np.isfinite(prediction), "a finite prediction", prediction, mend)
         target = self.read_target(prediction, target)
         returned = self.terms(prediction, target)
         if not (isinstance(returned, tuple) and len(returned) == 2):
@@ -107,7 +109,7 @@ class Loss:
         wide = (
             np.complex128 if values.dtype.kind == "c" else np.float64
         )  # no overflow where the mean has none
-        return values.sum(dtype=wide).item() / divisor
+        return np.add.reduce(values, axis=None, dtype=wide).item() / divisor
 
     def backward(self, upstream: Any = 1.0) -> Array:
         derivative, dtype, shape, divisor = self.cache
@@ -158,7 +160,7 @@ class Loss:
 
     def expect_array(self, what: str, array: Any, kinds: str) -> Array:
         """The array itself.   Raises: TypeError for what is none, or whose dtype is not of these kinds."""
-        if not isinstance(array, np.ndarray | np.generic):
+        if not isinstance(array, _ARRAYS):
             raise TypeError(
                 f"{self}: expected {what} to be a NumPy array, got {type(array).__name__}; "
                 "convert it with np.asarray"
@@ -186,9 +188,8 @@ class Loss:
         else:
             with np.errstate(over="ignore"):  # the next line tells
                 converted = target.astype(dtype)
-        finite = np.isfinite(converted)
-        if not finite.all():
-            self.refuse(~finite, f"a finite target ({dtype})", target, "clean the data first")
+        if not _finite(converted):
+            self.refuse(~np.isfinite(converted), f"a finite target ({dtype})", target, "clean the data first")
         return converted
 
     def refuse(self, bad: Array, what: str, array: Array, mend: str) -> None:
@@ -208,6 +209,12 @@ class Loss:
         return (
             f"{type(self).__name__}({', '.join(f'{name}={_text(value)}' for name, value in shown.items())})"
         )
+
+
+def _finite(array: Array) -> bool:
+    """Whether all entries are finite."""
+    squares = np.vdot(array, array).real  # finite where they are and do not overflow; quick, makes no array
+    return math.isfinite(squares) or bool(np.isfinite(array).all())
 
 
 def _beside(factors: Array, derivative: Array) -> Array:

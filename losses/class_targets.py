@@ -45,14 +45,15 @@ def read_labels(
                 "skip such batches"
             )
     labels = target if kept is None else np.where(kept, target, 0)
-    if labels.min() < 0 or labels.max() > last:
+    indices: Array = labels.astype(np.intp, copy=False)
+    if np.maximum.reduce(indices.view(np.uintp), axis=None) > last:  # unsigned, a negative one is huge
         loss.refuse(
             (labels < 0) | (labels > last),
             f"labels in 0..C-1 = 0..{last}",
             labels,
             "count the classes from 0; a marker such as -1 needs ignore_index, where a loss has it",
         )
-    return labels.astype(np.intp, copy=False), kept
+    return indices, kept
 
 
 def _mend(scores: Array, target: Array) -> str:
@@ -85,6 +86,7 @@ def expect_distributions(loss: Loss, t: Array, otherwise: str) -> None:
 class ClassTarget(NamedTuple):
     q: Array  # (..., C), how much each class's log-probability counts
     weight: float  # what the mean divides by: how much the examples count together
+    plain: bool = False  # q is the labels (...) as they are, in place of their one-hot
 
 
 class ClassLoss(Loss):
@@ -148,6 +150,8 @@ class ClassLoss(Loss):
             t = self.read_probabilities(scores, target)
         else:
             labels, kept = read_labels(self, scores, target, self.ignore_index)
+            if not eps and w is None and kept is None:
+                return ClassTarget(labels, weight, plain=True)
             t = (labels[..., None] == np.arange(C)).astype(dtype)
             if w is not None:
                 weight = float(w[labels].sum(where=True if kept is None else kept))

@@ -142,13 +142,17 @@ class Optimizer:
 
     def _fits(self, grads: Mapping[str, Any]) -> bool:
         """Whether all is as it should be: the quick way to a yes, with no words for a no."""
+        params, shapes = self.params, self._shapes
         try:
-            return len(grads) == len(self._shapes) == len(self.params) and all(
-                grads[name].shape == shape == self.params[name].shape and grads[name].dtype.kind in "fiu"
-                for name, shape in self._shapes.items()
-            )
+            if not len(grads) == len(shapes) == len(params):
+                return False
+            for name, shape in shapes.items():
+                g = grads[name]
+                if not (g.shape == shape == params[name].shape and g.dtype.kind in "fiu"):
+                    return False
         except (AttributeError, KeyError, TypeError):
             return False
+        return True
 
     def _batch(self, names: list[str], hyper: Mapping[str, Any]) -> Batch:
         p = self.params[names[0]]

@@ -13,6 +13,8 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Slots = dict[str, Array]
+# room for all parameters and for all gradients, and the views of each one's part in both
+Joined = tuple[Array, Array, list[tuple[str, Array, Array]]]
 
 SMALL = 8192  # entries; below, parameters are joined
 PIECE = 262144  # entries; above, a parameter is cut
@@ -26,6 +28,7 @@ class Batch:
 
     def __init__(self, names: Sequence[str], sizes: Sequence[int], slots: Slots, elementwise: bool) -> None:
         self.names, self.slots, self.elementwise = names, slots, elementwise
+        self._joined: Joined | None = None
         ends = np.cumsum(sizes).tolist()
         self.cuts = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
@@ -36,13 +39,15 @@ class Batch:
         first = params[self.names[0]]
         self._follow(first)
         if len(self.names) > 1:
-            p = np.concatenate([params[name] for name in self.names], axis=None)
-            g = np.concatenate(
-                [grads[name] for name in self.names], axis=None, dtype=p.dtype, casting="unsafe"
-            )
+            p, g, parts = self._joined or self._join(params)
+            if p.dtype != first.dtype:
+                p, g, parts = self._join(params)
+            for name, own_p, own_g in parts:
+                own_p[...] = params[name]
+                own_g[...] = grads[name]
             yield p, g, self.slots
-            for name, cut in zip(self.names, self.cuts, strict=True):
-                params[name][...] = p[cut].reshape(params[name].shape)
+            for name, own_p, _ in parts:
+                params[name][...] = own_p
             return
         p = np.atleast_1d(first)  # a view; NumPy computes scalars, not arrays, from 0-d arrays
         g = np.atleast_1d(grads[self.names[0]].astype(p.dtype, copy=False))
@@ -60,6 +65,18 @@ class Batch:
         for name, cut in zip(self.names, self.cuts, strict=True):
             for slot, array in self.slots.items():
                 yield f"{slot}.{name}", array[cut].reshape(params[name].shape)
+
+    def _join(self, params: Mapping[str, Array]) -> Joined:
+        p = np.concatenate([params[name] for name in self.names], axis=None)
+        g = np.empty_like(p)
+        shapes = [params[name].shape for name in self.names]
+        views = [(p[cut].reshape(s), g[cut].reshape(s)) for cut, s in zip(self.cuts, shapes, strict=True)]
+        parts = [(name, *pair) for name, pair in zip(self.names, views, strict=True)]
+        self._joined = joined = p, g, parts
+        return joined
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_joined": None}  # the parts of a copy would be views no longer
 
     def _follow(self, p: Array) -> None:
         """Slots have the parameters' dtype, also after layer.astype."""
