@@ -45,8 +45,8 @@ class ScaledDotProductAttention(Layer):
         scores -= scores.max(axis=-1, keepdims=True)  # the shift cancels; e^x cannot overflow
         A = np.exp(scores, out=scores)
         A /= A.sum(axis=-1, keepdims=True)
-        self.cache = q, k, v, A, len(x)
         y: Array = A @ v  # (..., Tq, Tk)(..., Tk, Dv) -> (..., Tq, Dv)
+        self.cache = q, k, v, A, len(x)
         return y
 
     def backward(self, upstream: Array) -> tuple[tuple[Array | None, ...], Grads]:
@@ -54,7 +54,8 @@ class ScaledDotProductAttention(Layer):
         self.expect("upstream", upstream, *A.shape[:-1], v.shape[-1])
         dv = A.swapaxes(-1, -2) @ upstream  # (..., Tk, Tq)(..., Tq, Dv) -> (..., Tk, Dv)
         dA = upstream @ v.swapaxes(-1, -2)  # (..., Tq, Dv)(..., Dv, Tk) -> (..., Tq, Tk)
-        dS = A * (dA - (dA * A).sum(axis=-1, keepdims=True))
+        dA -= (dA * A).sum(axis=-1, keepdims=True)  # exactly 0 where A is 1
+        dS = np.multiply(dA, A, out=dA if dA.dtype == A.dtype else None)
         dq = dS @ k * (1 / math.sqrt(q.shape[-1]))  # (..., Tq, Tk)(..., Tk, D) -> (..., Tq, D)
         dk = dS.swapaxes(-1, -2) @ q  # (..., Tk, Tq)(..., Tq, D) -> (..., Tk, D)
         return (dq, dk, dv, None)[:inputs], {}

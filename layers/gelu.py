@@ -9,51 +9,73 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 
-# Chebyshev coefficients of erfc(z) e^(z^2) / t in 2 t - 1, where t = 3.5 / (3.5 + z), z >= 0.
-# 22 terms leave an error of 1e-15 in float64; 10 terms, 2e-8, serve float32.
-_ERFC = (
-    0.4361965058494363,
-    0.37810219450774746,
-    0.1347927221328442,
-    0.0395696150029248,
-    0.009399416788484034,
-    0.0017222400304875304,
-    0.00021287910323981746,
-    8.025416626212796e-06,
-    -3.0124601262533712e-06,
-    -6.020358886715489e-07,
-    -8.133756936070909e-10,
-    1.548287645037211e-08,
-    1.3963619243854519e-09,
-    -3.481347643677601e-10,
-    -6.381449316985222e-11,
-    8.18838887886868e-12,
-    2.4316238610329333e-12,
-    -2.291168392569388e-13,
-    -9.119785514873774e-14,
-    8.437260262737605e-15,
-    3.4916518461269863e-15,
-    -3.688865890267429e-16,
+# erfc(z) e^(z^2) / t as a polynomial in u = 2 t - 1, from the constant up, where t = 3.5 / (3.5 + z), z >= 0:
+# its first Chebyshev terms, in powers of u. 10 leave an error of 2e-8, for float32; 22 leave 1e-15.
+_ERFC_10 = (
+    0.31058730894171005,
+    0.2679429534120291,
+    0.198318332540173,
+    0.1243553270396571,
+    0.0644951437321605,
+    0.02639691432175854,
+    0.00758332109599502,
+    0.0008603993359524308,
+    -0.0003855948961604315,
+    -0.0001541211874999165,
 )
+_ERFC_22 = (
+    0.3105873112177885,
+    0.2679427784477474,
+    0.19831818475278917,
+    0.1243588647761741,
+    0.06449674904080428,
+    0.0263767733271753,
+    0.007576748557907914,
+    0.0009077286473651531,
+    -0.0003729586452892468,
+    -0.00020415176430602338,
+    -1.2017007909357079e-05,
+    2.136428122010819e-05,
+    5.325601274208169e-06,
+    -2.068155621657908e-06,
+    -9.65226552265608e-07,
+    2.247396350185671e-07,
+    1.529205905015374e-07,
+    -3.0090484093747696e-08,
+    -2.110664108556648e-08,
+    4.242506680185441e-09,
+    1.8306311631022254e-09,
+    -3.8680562397530596e-10,
+)
+
+PIECE = 16384  # entries: the steps below stay in the processor's cache, piece by piece
 
 
 def normal(x: Array) -> tuple[Array, Array]:
-    """(Phi(x), phi(x)): the standard normal distribution and its density.
+    """(Phi(x), phi(x)): the standard normal distribution and its density."""
+    flat, dtype = x.reshape(-1), np.result_type(x, 0.0)
+    cdf, density = np.empty(flat.shape, dtype), np.empty(flat.shape, dtype)
+    for start in range(0, flat.size, PIECE):
+        piece = slice(start, start + PIECE)
+        cdf[piece], density[piece] = _normal(flat[piece].astype(dtype, copy=False))
+    return cdf.reshape(x.shape), density.reshape(x.shape)
 
-    Phi(x) = erfc(-x / sqrt 2) / 2, phi(x) = e^(-x^2 / 2) / sqrt(2 pi). NumPy has no erfc, hence the series.
-    """
-    z = np.minimum(
-        np.maximum(x, -x) / math.sqrt(2), 30
-    )  # |x| / sqrt 2; e^-900 is 0, and z^2 must not overflow
+
+def _normal(x: Array) -> tuple[Array, Array]:
+    """Phi(x) = erfc(-x / sqrt 2) / 2, phi(x) = e^(-x^2 / 2) / sqrt(2 pi). NumPy has no erfc: a polynomial."""
+    z = np.minimum(np.maximum(x, -x) / math.sqrt(2), 30)  # |x| / sqrt 2; e^-900 is 0, z^2 must not overflow
     bell = np.exp(-z * z)
     t = 3.5 / (3.5 + z)
-    u = 4 * t - 2
-    terms = _ERFC[:10] if np.finfo(t.dtype).bits == 32 else _ERFC
-    b = c = 0 * u  # Clenshaw's recurrence, from the last term down
-    for coefficient in terms[:0:-1]:
-        b, c = u * b - c + coefficient, b
-    tail = t * bell * (u / 2 * b - c + terms[0]) / 2  # erfc(z) / 2
-    return np.where(x > 0, 1 - tail, tail), bell / math.sqrt(2 * math.pi)
+    u = 2 * t - 1
+    *terms, last = _ERFC_10 if np.finfo(x.dtype).bits <= 32 else _ERFC_22
+    tail = last * u
+    for term in terms[:0:-1]:  # Horner's scheme, in place
+        tail += term
+        tail *= u
+    tail += terms[0]
+    tail *= t * bell / 2  # erfc(z) / 2: from 1/2 down to 0
+    bell /= math.sqrt(2 * math.pi)
+    return np.maximum(tail, (x > 0) - tail), bell  # tail, and where x > 0 1 - tail
 
 
 class GELU(Layer):

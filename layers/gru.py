@@ -5,32 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Array
-from .recurrent import Cell, Recurrent, State, Unrolled, blocks
-from .sigmoid import sigmoid
+from .recurrent import Cell, Recurrent, State, Unrolled, blocks, open_gates
 
 
 class _Step(Recurrent):
     """h' = (1 - z) n + z h,   n = tanh(x_n + r h_n)"""
 
     bias_start = (0.0, 0.0, 0.0)  # r, z, n
+    one_sum = False  # r stands between a_x and a_h
 
     def step(self, a_x: Array, state: State) -> tuple[State, State]:
         (h,) = state
-        a_x, a_h = blocks(a_x, 3), blocks(self.from_state(h), 3)  # (N, 3 H) -> (3, N, H)
-        r, z = sigmoid(a_x[:2] + a_h[:2])
-        h_n = a_h[2]
-        n = np.tanh(a_x[2] + r * h_n)
-        return ((1 - z) * n + z * h,), (h, h_n, r, z, n)
+        a_h, rz = self.from_state(h), slice(2 * h.shape[1])
+        a_x[:, rz] += a_h[:, rz]
+        open_gates(a_x[:, rz])
+        (r, z, n), h_n = blocks(a_x, 3), blocks(a_h, 3)[2]  # (N, 3 H) -> three (N, H), in the place of a_x
+        n += r * h_n
+        np.tanh(n, out=n)
+        return (n + z * (h - n),), (h, h_n, a_x)
 
-    def pull(self, kept: State, dstate: State) -> tuple[Array, Array, State]:
-        h, h_n, r, z, n = kept
-        (dh,) = dstate
-        da_n = dh * (1 - z) * (1 - n * n)
-        da_z = dh * (h - n) * z * (1 - z)
-        da_r = da_n * h_n * r * (1 - r)
-        da_x = np.concatenate([da_r, da_z, da_n], axis=1)  # three (N, H) -> (N, 3 H)
-        da_h = np.concatenate([da_r, da_z, da_n * r], axis=1)
-        return da_x, da_h, (dh * z + da_h @ self.params["W_h"],)  # (N, 3 H)(3 H, H) -> (N, H)
+    def pull(self, kept: State, dstate: State, da_x: Array, da_h: Array) -> State:
+        (h, h_n, gates), (dh,) = kept, dstate
+        (r, z, n), (da_r, da_z, da_n) = blocks(gates, 3), blocks(da_x, 3)
+        through_z = dh * z
+        np.multiply(dh - through_z, 1 - n * n, out=da_n)
+        np.multiply(through_z * (1 - z), h - n, out=da_z)
+        np.multiply(da_n * h_n, r * (1 - r), out=da_r)
+        da_h[...] = da_x
+        blocks(da_h, 3)[2][...] *= r  # r stands before h_n
+        return (through_z + da_h @ self.params["W_h"],)  # (N, 3 H)(3 H, H) -> (N, H)
 
 
 class GRUCell(_Step, Cell):

@@ -27,6 +27,7 @@ class Recurrent(Layer):
 
     bias_start: tuple[float, ...]
     states: tuple[str, ...] = ("h",)
+    one_sum: bool = True  # whether a_x and a_h = h W_hᵀ + b_h enter by their sum alone, so that da_h is da_x
 
     def __init__(
         self,
@@ -48,25 +49,33 @@ class Recurrent(Layer):
             self.params["b_h"] = np.zeros(len(self.bias_start) * H, dtype)
 
     def step(self, a_x: Array, state: State) -> tuple[State, State]:
-        """(the next state, what pull needs), from a_x = x W_xᵀ + b_x.
+        """(the next state, what pull needs), from a_x = x W_xᵀ + b_x, in whose place it may compute.
 
         Shapes: a_x (N, G H), every state (N, H).
         """
         raise NotImplementedError(f"{self.label}: expected a step(self, a_x, state) of its own; define one")
 
-    def pull(self, kept: State, dstate: State) -> tuple[Array, Array, State]:
-        """(da_x, da_h, the adjoint of the state before), where a_h = h W_hᵀ + b_h."""
-        raise NotImplementedError(f"{self.label}: expected a pull(self, kept, dstate) of its own; define one")
+    def pull(self, kept: State, dstate: State, da_x: Array, da_h: Array) -> State:
+        """The adjoint of the state before; da_x and da_h (N, G H) are filled in."""
+        raise NotImplementedError(f"{self.label}: expected a pull(self, kept, ...) of its own; define one")
 
-    def from_input(self, x: Array) -> Array:
-        """a_x = x W_xᵀ + b_x"""
-        a_x: Array = x @ self.params["W_x"].T  # (M, D)(D, G H) -> (M, G H)
-        return a_x + self.params["b_x"] if "b_x" in self.params else a_x
+    def from_input(self, x: Array, state: State) -> Array:
+        """a_x = x W_xᵀ + b_x, and b_h on top where the sum is all that counts: once for all steps."""
+        dtype = np.result_type(x, *self.params.values(), *state)  # as wide as a_x + a_h
+        a_x: Array = (x @ self.params["W_x"].T).astype(dtype, copy=False)  # (M, D)(D, G H) -> (M, G H)
+        if "b_x" in self.params:
+            a_x += self.params["b_x"] + self.params["b_h"] if self.one_sum else self.params["b_x"]
+        return a_x
 
     def from_state(self, h: Array) -> Array:
-        """a_h = h W_hᵀ + b_h"""
+        """a_h = h W_hᵀ, and b_h where from_input has not added it"""
         a_h: Array = h @ self.params["W_h"].T  # (N, H)(H, G H) -> (N, G H)
-        return a_h + self.params["b_h"] if "b_h" in self.params else a_h
+        return a_h if self.one_sum or "b_h" not in self.params else a_h + self.params["b_h"]
+
+    def adjoints(self, dtype: Any, *shape: int) -> tuple[Array, Array]:
+        """Room for da_x and da_h, which are one where the sum is all that counts."""
+        da_x = np.empty(shape, dtype)
+        return da_x, da_x if self.one_sum else np.empty(shape, dtype)
 
     def parameter_grads(self, x: Array, h: Array, da_x: Array, da_h: Array) -> Grads:
         """dW and db of M steps: x (M, D), the h before each (M, H), da_x and da_h (M, G H)."""
@@ -74,7 +83,9 @@ class Recurrent(Layer):
         dW_h = da_h.T @ h  # (G H, M)(M, H) -> (G H, H)
         if "b_x" not in self.params:
             return self.grads(W_x=dW_x, W_h=dW_h)
-        return self.grads(W_x=dW_x, W_h=dW_h, b_x=da_x.sum(axis=0), b_h=da_h.sum(axis=0))
+        db_x = da_x.sum(axis=0)  # (M, G H) -> (G H,)
+        db_h = db_x.copy() if self.one_sum else da_h.sum(axis=0)
+        return self.grads(W_x=dW_x, W_h=dW_h, b_x=db_x, b_h=db_h)
 
     def sizes(self) -> tuple[int, int]:
         """(D, H)"""
@@ -94,7 +105,7 @@ class Cell(Recurrent):
         self.expect("x", x[0], "N", D)
         for name, part in zip(self.states, x[1:], strict=True):
             self.expect(name, part, len(x[0]), H)
-        state, kept = self.step(self.from_input(x[0]), x[1:])
+        state, kept = self.step(self.from_input(x[0], x[1:]), x[1:])
         self.cache = x, kept
         return state if len(state) > 1 else state[0]
 
@@ -107,7 +118,9 @@ class Cell(Recurrent):
             dstate = (upstream,)
         for i, part in enumerate(dstate):
             self.expect(f"upstream[{i}]" if len(dstate) > 1 else "upstream", part, *h.shape)
-        da_x, da_h, dstate = self.pull(kept, dstate)
+        dtype = np.result_type(*dstate, *kept, self.params["W_h"])
+        da_x, da_h = self.adjoints(dtype, len(x), len(self.params["W_h"]))
+        dstate = self.pull(kept, dstate, da_x, da_h)
         dx = da_x @ self.params["W_x"] if self.input_grad else None  # (N, G H)(G H, D) -> (N, D)
         return (dx, *dstate), self.parameter_grads(x, h, da_x, da_h)
 
@@ -124,7 +137,7 @@ class Unrolled(Recurrent):
         several = isinstance(x, tuple)
         x, first, mask = self._read(x if isinstance(x, tuple) else (x,))
         (N, T, _), (_, H) = x.shape, self.sizes()
-        a_x = self.from_input(_in_a_row(x))  # (T N, D)(D, G H) -> (T N, G H)
+        a_x = self.from_input(_in_a_row(x), first)  # (T N, D)(D, G H) -> (T N, G H)
         a_x = a_x.reshape(T, N, a_x.shape[1])
         state = first or (np.zeros((N, H), a_x.dtype),) * len(self.states)
         h, kept = [state[0]], []
@@ -144,15 +157,14 @@ class Unrolled(Recurrent):
         if mask is not None:
             upstream = np.where(mask[..., None], upstream, 0)
         dstate = (np.zeros_like(h[0]),) * len(self.states)  # after the last step nothing follows
-        da_x, da_h = [], []
+        dtype = np.result_type(upstream, *kept[0], self.params["W_h"])
+        da_x, da_h = self.adjoints(dtype, T, N, len(self.params["W_h"]))
         for t in reversed(range(T)):
             after = (dstate[0] + upstream[:, t], *dstate[1:])  # h_t reaches y_t and the next step
-            da_x_t, da_h_t, dstate = self.pull(kept[t], after)
+            dstate = self.pull(kept[t], after, da_x[t], da_h[t])
             if mask is not None:
                 dstate = _choose(mask[:, t], dstate, after)
-            da_x.append(da_x_t)
-            da_h.append(da_h_t)
-        rows = [np.concatenate(da[::-1]) for da in (da_x, da_h)]  # T times (N, G H) -> (T N, G H)
+        rows = [da.reshape(T * N, da.shape[2]) for da in (da_x, da_h)]  # (T, N, G H) -> (T N, G H)
         if mask is not None:
             taken = mask.T.reshape(-1, 1)  # (N, T) -> (T N, 1); the other steps weighed nothing
             rows = [np.where(taken, da, 0) for da in rows]
@@ -202,10 +214,18 @@ def expect_steps(layer: Layer, mask: Any, N: int, T: int) -> None:
     layer.expect("mask", mask, N, T)
 
 
-def blocks(a: Array, gates: int) -> Array:
-    """The gates' blocks of a: (N, G H) -> (G, N, H)."""
-    N, width = a.shape
-    return a.reshape(N, gates, width // gates).swapaxes(0, 1)
+def blocks(a: Array, gates: int) -> list[Array]:
+    """The gates' blocks of a, as views: (N, G H) -> G times (N, H)."""
+    H = a.shape[1] // gates
+    return [a[:, k * H : (k + 1) * H] for k in range(gates)]
+
+
+def open_gates(a: Array) -> None:
+    """a <- sigmoid(a) = (1 + tanh(a / 2)) / 2: in place, and tanh cannot overflow."""
+    a *= 0.5
+    np.tanh(a, out=a)
+    a *= 0.5
+    a += 0.5
 
 
 def _kind(part: Any) -> str:

@@ -36,14 +36,15 @@ class _Step(Recurrent):
 
     def step(self, a_x: Array, state: State) -> tuple[State, State]:
         (h,) = state
-        a = a_x + self.from_state(h)
-        h = np.tanh(a) if self.nonlinearity == "tanh" else np.maximum(a, 0)
+        a = self.from_state(h)
+        a += a_x
+        h = np.tanh(a, out=a) if self.nonlinearity == "tanh" else np.maximum(a, 0, out=a)
         return (h,), (h,)
 
-    def pull(self, kept: State, dstate: State) -> tuple[Array, Array, State]:
+    def pull(self, kept: State, dstate: State, da_x: Array, da_h: Array) -> State:
         (h,), (dh,) = kept, dstate
-        da = dh * (1 - h * h) if self.nonlinearity == "tanh" else dh * (h > 0)
-        return da, da, (da @ self.params["W_h"],)  # (N, H)(H, H) -> (N, H)
+        np.multiply(dh, 1 - h * h if self.nonlinearity == "tanh" else h > 0, out=da_x)
+        return (da_x @ self.params["W_h"],)  # (N, H)(H, H) -> (N, H)
 
     def __repr__(self) -> str:
         text = super().__repr__()
