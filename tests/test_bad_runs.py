@@ -37,8 +37,8 @@ import numpy as np
 import pytest
 from commands import Commands, flowers
 
+import training.program
 import training.report
-import training.session
 from training import checkpoint, disk, run
 from training.errors import DiskError
 
@@ -277,7 +277,7 @@ def interrupted(*_: Any, **__: Any) -> None:
 def test_99_before_the_first_batch_nothing_is_left(
     commands: Commands, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(training.session, place, interrupted)
+    monkeypatch.setattr(training.program, place, interrupted)
     result = commands.train("flowers.csv")
     assert (result.code, result.err) == (INTERRUPTED, "train.py: interrupted\n")
     assert not list(commands.folder.glob("runs/*"))

@@ -19,7 +19,7 @@ import pytest
 from commands import ROOT, Commands, flowers, houses
 
 import training.gallery
-import training.session
+import training.program
 from optim.schedules import ReduceOnPlateau
 from training import checkpoint
 from training.network import ACTIVATIONS
@@ -321,7 +321,7 @@ def test_the_configuration_says_what_was_used_and_who_said_so(commands: Commands
     used = config["options"]
     expected = {"target": "price", "task": "regression", "loss": "mse", "lr": 0.01, "epochs": 3, "seed": 0}
     assert {name: used[name] for name in expected} == expected
-    assert used["hidden"] == list(training.session.Options.hidden)
+    assert used["hidden"] == list(training.program.Options.hidden)
     assert config["origin"].keys() == used.keys()
     by_user = {name for name, origin in config["origin"].items() if origin == "cli"}
     assert by_user == {"data", "run", "epochs", "optimizer", "no_plots"}
@@ -526,7 +526,7 @@ def test_ctrl_c_before_training_leaves_nothing(commands: Commands, monkeypatch: 
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.session, "make_plan", interrupted)
+    monkeypatch.setattr(training.program, "make_plan", interrupted)
     result = commands.train("flowers.csv")
     assert (result.code, result.err) == (INTERRUPTED, "train.py: interrupted\n")
     assert names(commands.folder) == ["flowers.csv", "houses.csv"]
@@ -538,7 +538,7 @@ def test_a_bug_of_ours_is_one_line_and_with_debug_its_traceback(
     def wrong(*_: object) -> None:
         raise ZeroDivisionError("one\ntwo")
 
-    monkeypatch.setattr(training.session, "report", wrong)
+    monkeypatch.setattr(training.program, "report", wrong)
     result = commands.train("flowers.csv")
     said = "this is a bug of ours: ZeroDivisionError: one two; run again with --debug, and report it"
     assert (result.code, result.err) == (BUG, f"train.py: error: {said}\n")
@@ -569,7 +569,7 @@ def test_want_of_memory_and_disk_are_no_bugs(
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(training.session, "prepare", fails)
+    monkeypatch.setattr(training.program, "prepare", fails)
     result = commands.train("flowers.csv")
     assert result.code == code
     assert re.fullmatch(f"train.py: error: {says}.*\n", result.err)
@@ -635,7 +635,7 @@ def test_it_needs_no_extra(tmp_path: Path) -> None:
 
 def test_the_help_is_quick_for_it_imports_no_extra() -> None:
     start = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    code = f"{start}; import training.session, training.predict; print(*sys.modules)"
+    code = f"{start}; import training.program, training.predict; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "numpy" in loaded

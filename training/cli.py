@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         options = parse(arguments)  # first: --help, and a mistake in an option, need nothing of what follows
-        from .session import train
+        from .program import train
 
         train(options, arguments)
 
