@@ -8,7 +8,7 @@ import numpy as np
 
 from layers.base import Array
 
-from .contract import pull
+from .answers import pull
 from .judge import Judge, Judged
 from .line import unit_of
 from .subject import Subject

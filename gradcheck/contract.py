@@ -8,22 +8,10 @@ import numpy as np
 
 from layers.base import Array
 
-from .answers import Gradients, pull, read_gradients, read_output
+from .answers import Gradients, read_gradients
 from .arrays import combine, differ
-from .linear import check_linear
 from .report import Finding
 from .subject import Subject, params_of
-
-__all__ = [
-    "Gradients",
-    "check_default",
-    "check_dtype",
-    "check_linear",
-    "own_dtype",
-    "pull",
-    "read_gradients",
-    "read_output",
-]
 
 
 def own_dtype(layer: Any, inputs: list[Array]) -> Any:

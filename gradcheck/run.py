@@ -11,20 +11,14 @@ import numpy as np
 from layers.base import Array
 
 from .aliasing import check_aliasing
+from .answers import Gradients, read_gradients, read_output
 from .beside import judge_beside
 from .cause import explain, misshapen, result_of
-from .contract import (
-    Gradients,
-    check_default,
-    check_dtype,
-    check_linear,
-    own_dtype,
-    read_gradients,
-    read_output,
-)
+from .contract import check_default, check_dtype, own_dtype
 from .diagnose import diagnose, known_of
 from .given import Rngs, read_upstream
 from .judge import LARGE, Judge, Judged
+from .linear import check_linear
 from .loss import LossAsLayer
 from .purity import check_deterministic, check_fresh_cache, check_repeatable, check_untouched
 from .report import INFORMATION, Finding, Report, Result

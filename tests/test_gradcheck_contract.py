@@ -16,8 +16,9 @@ from cases import LAYERS
 
 from gradcheck import check_layer, check_loss
 from gradcheck.aliasing import check_aliasing
-from gradcheck.contract import check_linear, pull
+from gradcheck.answers import pull
 from gradcheck.given import quietly
+from gradcheck.linear import check_linear
 from gradcheck.subject import Subject
 from layers.base import Layer
 

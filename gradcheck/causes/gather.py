@@ -10,9 +10,9 @@ import numpy as np
 
 from layers.base import Array
 
+from ..answers import Gradients, read_gradients
 from ..arrays import flat, parts_of
 from ..complex_step import ComplexStep
-from ..contract import Gradients, read_gradients
 from ..line import unit_of
 from ..loss import LossAsLayer
 from ..subject import Subject

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..answers import pull
 from ..arrays import flat
 from ..beside import moved
 from ..complex_step import ComplexStep
-from ..contract import pull
 from ..subject import Subject
 from .gather import unflat
 
