@@ -120,10 +120,10 @@ class ComplexStep:
             return
         try:
             pushed = self._push_each(group, rng, PLAIN)
-        except Exception:
+        except Exception:  # forward, or a function in it, takes no complex numbers
             try:
                 carrier, pushed = GUARDED, self._push_each(group, rng, GUARDED)
-            except Exception:
+            except Exception:  # each by itself: perhaps one of them goes
                 return
         units = {name: unit_of(self._arrays[name]) for name in group}
         shares = {name: units[name] * largest_of(pushed[name][1]) for name in group}

@@ -218,7 +218,7 @@ def _culprit(layer: Any, memo: dict[int, Any]) -> str:
     for name, value in getattr(layer, "__dict__", {}).items():
         try:
             copy.deepcopy(value, dict(memo))
-        except Exception:
+        except Exception:  # this is the one
             return f" (its attribute {name!r})"
     return ""
 

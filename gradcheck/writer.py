@@ -68,7 +68,7 @@ def watch(changed: Callable[[], bool], run: Callable[[], Any]) -> str:
     sys.settrace(enter)
     try:
         run()
-    except Exception:
+    except Exception:  # what was written before that is still there to see
         pass
     finally:
         sys.settrace(before)

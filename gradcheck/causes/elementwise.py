@@ -49,7 +49,7 @@ def elementwise(e: Evidence) -> Finding | None:
     if y is not None and e.at is not None:
         try:
             after = e.at(y.reshape(e.shape))
-        except Exception:
+        except Exception:  # y is no x for this layer, as of a logarithm
             after = None
         if after is not None and np.isfinite(after).all() and _close(mine, after):
             message = f"{e.name} is the derivative at y, where x belongs (or the formula wants x, and gets y)"

@@ -20,7 +20,7 @@ def uses(e: Evidence) -> Finding | None:
         v = np.asarray(rng.standard_normal(e.shape))
         try:
             columns, seen = e.through(v)
-        except Exception:
+        except Exception:  # an operation that cannot be followed
             return None
         if not 2 <= len(columns) <= MOST:
             return None
