@@ -19,10 +19,10 @@ import numpy as np
 
 def reader_of_numbers():
     """Float64 columns; every cell has kept to the grammar, or its line would be named."""
-    from training.reading.read_csv import read_csv
+    from training.reading.read_csv import parse_csv
 
     def read(path):
-        table = read_csv(path)
+        table = parse_csv(Path(path).read_bytes(), str(path))
         return np.column_stack([table.numbers(name, frozenset([""])).values for name in table.names])
 
     return read
@@ -31,10 +31,10 @@ def reader_of_numbers():
 def reader_of_inputs():
     """What a network takes: each column judged, standardised, float32."""
     from training.encoding.inputs import TableInputs
-    from training.reading.read_csv import read_csv
+    from training.reading.read_csv import parse_csv
 
     def read(path):
-        table = read_csv(path)
+        table = parse_csv(Path(path).read_bytes(), str(path))
         return TableInputs.fit(table, np.arange(len(table))).transform(table)
 
     return read

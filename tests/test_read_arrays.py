@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from readers import read_npy, read_npz
 
 from layers.base import Array
 from training import memory
 from training.errors import DataError
-from training.reading.read_arrays import read_idx, read_npy, read_npz
+from training.reading.read_arrays import read_idx
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 3)).astype(np.float32)

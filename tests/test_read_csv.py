@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from readers import read_csv
 
 from training import memory
 from training.errors import DataError, UsageError
 from training.reading import files
 from training.reading import read_csv as module
-from training.reading.read_csv import parse_csv, read_csv, table_cost
+from training.reading.read_csv import parse_csv, table_cost
 from training.reading.table import Table
 
 Write = Callable[..., Path]

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import ROOT, Commands, flowers, houses
+from readers import read_csv
 
 from training import memory
 from training.errors import DataError
 from training.reading.dataset import load_dataset
-from training.reading.read_csv import read_csv
 
 Feed = Callable[[bytes], None]
 

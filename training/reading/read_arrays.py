@@ -19,25 +19,18 @@ from ..errors import DataError
 from ..memory import too_much
 from ..text import did_you_mean, listing, printable, quoted
 from .array_data import Arrays, assemble, features
-from .files import as_stored, check_folder, inside, kind, read_bytes, shown
+from .files import as_stored, check_folder, inside, kind, read_bytes
 from .npy import parse_npy
-
-__all__ = ["Arrays", "read_idx", "read_npy", "read_npz"]
 
 PAIRS = (("x", "y"), ("x_train", "y_train"), ("data", "target"))
 UBYTE = 8  # the code for unsigned bytes in the third byte of an IDX file
 
 
-def read_npy(path: str | os.PathLike[str]) -> Arrays:
-    """The 2-D array of a .npy file as x, without y: which column is the target, the caller knows.
+def npy_arrays(raw: bytes, who: str) -> Arrays:
+    """The 2-D array in a .npy file that messages call `who`, as x without y: the caller knows the target.
 
     Raises: DataError.
     """
-    return npy_arrays(read_bytes(path, as_stored), shown(path))
-
-
-def npy_arrays(raw: bytes, who: str) -> Arrays:
-    """The array in the bytes of a .npy file that messages call `who`.   Raises: as read_npy does."""
     x = parse_npy(raw, f"{who}:")
     if x.ndim != 2:
         raise DataError(f"{who}: has shape {x.shape}; expected (N, D), a row an example; save others as .npz")
@@ -45,18 +38,13 @@ def npy_arrays(raw: bytes, who: str) -> Arrays:
     return Arrays(x, notes=tuple(notes))
 
 
-def read_npz(path: str | os.PathLike[str], target: str | None = None, *, need_target: bool = True) -> Arrays:
-    """The arrays under the keys x, y / X, y / x_train, y_train, x_test, y_test / data, target.
+def npz_arrays(raw: bytes, who: str, target: str | None = None, *, need_target: bool = True) -> Arrays:
+    """The arrays in a .npz file that messages call `who`: keys x, y / X, y / x_train, ... / data, target.
 
     `target` is another key for y, which may be absent with `need_target=False`; x may then be the only other.
 
     Raises: DataError for a damaged archive, other keys, and arrays that do not fit each other.
     """
-    return npz_arrays(read_bytes(path, as_stored), shown(path), target, need_target=need_target)
-
-
-def npz_arrays(raw: bytes, who: str, target: str | None = None, *, need_target: bool = True) -> Arrays:
-    """The arrays in the bytes of a .npz file that messages call `who`.   Raises: as read_npz does."""
     if not raw.startswith(b"PK"):
         raise DataError(f"{who}: {kind(raw) or 'is no NPZ archive; save the arrays with np.savez'}")
     try:

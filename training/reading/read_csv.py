@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import chain
 
@@ -10,30 +9,22 @@ from ..errors import DataError
 from ..text import listing, quoted
 from .cells import NUMBER
 from .decode import decode
-from .files import read_bytes, shown
 from .records import SEPARATORS, check_separator, find_separator, plain_columns, records
 from .table import Table
 
 CELL, QUOTED = 90, 150  # bytes that a cell takes while it is read, without and with quotes in the file
 
 
-def read_csv(
-    path: str | os.PathLike[str], *, sep: str | None = None, header: bool = True, encoding: str = "utf-8"
+def parse_csv(
+    raw: bytes, who: str, *, sep: str | None = None, header: bool = True, encoding: str = "utf-8"
 ) -> Table:
-    """The table in a .csv, .tsv or .txt file, gzipped or not, as columns of text without blanks around them.
+    """The table in the bytes of a file that messages call `who`, as columns of text without blanks around.
 
     The separator is found among , ; tab | unless `sep` says it. Quotes follow RFC 4180; blank lines are
     skipped. Without a header the columns are called col1, col2, ...
 
     Raises: DataError that names the file and the line; UsageError for an impossible sep or encoding.
     """
-    return parse_csv(read_bytes(path, table_cost), shown(path), sep=sep, header=header, encoding=encoding)
-
-
-def parse_csv(
-    raw: bytes, who: str, *, sep: str | None = None, header: bool = True, encoding: str = "utf-8"
-) -> Table:
-    """The table in the bytes of a file that messages call `who`.   Raises: as read_csv does."""
     text, encoding = decode(raw, who, encoding)
     sep = find_separator(text) if sep is None else check_separator(sep)
     columns, lines = plain_columns(text, sep) or quoted_columns(text, sep, who, header)
