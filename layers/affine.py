@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
+from .parallel import product
 from .sizes import size
 
 
@@ -38,7 +40,7 @@ class Affine(Layer):
         W, b = self.params["W"], self.params.get("b")
         self.expect("x", x, "N", ..., W.shape[1])
         self.cache = x
-        y: Array = _rows(x).dot(W.T)  # (N, in)(in, out) -> (N, out)
+        y: Array = _product(x)(_rows(x), W.T)  # (N, in)(in, out) -> (N, out)
         if b is not None:
             y = np.add(y, b, out=y if y.dtype == b.dtype else None)
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(W))
@@ -47,11 +49,11 @@ class Affine(Layer):
         x, W = self.cache, self.params["W"]
         shape = x.shape
         self.expect("upstream", upstream, *shape[:-1], len(W))
-        x, upstream = _rows(x), _rows(upstream)
+        product, x, upstream = _product(x), _rows(x), _rows(upstream)
         dx = None
         if self.input_grad:
-            dx = upstream.dot(W).reshape(shape)  # (N, out)(out, in) -> (N, in)
-        dW = upstream.T.dot(x)  # (out, N)(N, in) -> (out, in)
+            dx = product(upstream, W).reshape(shape)  # (N, out)(out, in) -> (N, in)
+        dW = product(upstream.T, x)  # (out, N)(N, in) -> (out, in)
         if "b" not in self.params:
             return dx, self.grads(W=dW)
         db = upstream.sum(axis=0)  # (N, out) -> (out,)
@@ -65,3 +67,8 @@ class Affine(Layer):
 def _rows(x: Array) -> Array:
     """x as a matrix: the axes before the last are all batch, and so one product does for all."""
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def _product(x: Array) -> Callable[[Array, Array], Array]:
+    """How matrices multiply: where time is an axis, beside layers that share their work out in parts."""
+    return np.dot if x.ndim == 2 else product

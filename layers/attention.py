@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
 from operator import and_
+from typing import Any
 
 import numpy as np
 
 from .base import Array, Grads, Layer
+from .parallel import blocks, in_parts
+
+AT_ONCE = 2**18  # scores
+PASSES = 16  # over the scores, a call
 
 
 class ScaledDotProductAttention(Layer):
@@ -37,27 +43,43 @@ class ScaledDotProductAttention(Layer):
                 f"{self.label}: expected x to be (q, k, v) or (q, k, v, mask), got {len(x)} of them"
             )
         q, k, v = self._read(*x[:3])
+        shape = *q.shape[:-1], k.shape[-2]
         q = q * (1 / math.sqrt(q.shape[-1]))
-        scores = q @ k.swapaxes(-1, -2)  # (..., Tq, D)(..., D, Tk) -> (..., Tq, Tk)
-        allowed = self._allowed(x[3:], scores.shape)
-        if allowed is not None:
-            scores = np.where(allowed, scores, -math.inf)  # e^-inf is 0, however large the score was
-        scores -= scores.max(axis=-1, keepdims=True)  # the shift cancels; e^x cannot overflow
-        A = np.exp(scores, out=scores)
-        A /= A.sum(axis=-1, keepdims=True)
-        y: Array = A @ v  # (..., Tq, Tk)(..., Tk, Dv) -> (..., Tq, Dv)
+        A = np.empty(shape, np.result_type(q, k))
+        limit = self._limit(x[3:], A)
+        y = np.empty_like(q, np.result_type(A, v), shape=(*q.shape[:-1], v.shape[-1]))  # in q's layout
+
+        def some(n: Any) -> None:
+            np.matmul(q[n], k[n].swapaxes(-1, -2), out=A[n])  # (..., Tq, D)(..., D, Tk) -> (..., Tq, Tk)
+            scores = A[n]
+            if limit is not None:
+                np.fmin(scores, limit[n], out=scores)  # e^-inf is 0, whatever the score was
+            scores -= scores.max(axis=-1, keepdims=True)  # the shift cancels; e^x cannot overflow
+            np.exp(scores, out=scores)
+            scores /= scores.sum(axis=-1, keepdims=True)
+            np.matmul(scores, v[n], out=y[n])  # (..., Tq, Tk)(..., Tk, Dv) -> (..., Tq, Dv)
+
+        _some_at_a_time(some, A)
         self.cache = q, k, v, A, len(x)
         return y
 
     def backward(self, upstream: Array) -> tuple[tuple[Array | None, ...], Grads]:
         q, k, v, A, inputs = self.cache  # q / sqrt(D), as forward left it
         self.expect("upstream", upstream, *A.shape[:-1], v.shape[-1])
-        dv = A.swapaxes(-1, -2) @ upstream  # (..., Tk, Tq)(..., Tq, Dv) -> (..., Tk, Dv)
-        dA = upstream @ v.swapaxes(-1, -2)  # (..., Tq, Dv)(..., Dv, Tk) -> (..., Tq, Tk)
-        dA -= (dA * A).sum(axis=-1, keepdims=True)  # exactly 0 where A is 1
-        dS = np.multiply(dA, A, out=dA if dA.dtype == A.dtype else None)
-        dq = dS @ k * (1 / math.sqrt(q.shape[-1]))  # (..., Tq, Tk)(..., Tk, D) -> (..., Tq, D)
-        dk = dS.swapaxes(-1, -2) @ q  # (..., Tk, Tq)(..., Tq, D) -> (..., Tk, D)
+        dtype = np.result_type(upstream, A, v)
+        dq, dk = np.empty_like(q, np.result_type(dtype, k)), np.empty_like(k, np.result_type(dtype, q))
+        dv = np.empty_like(v, np.result_type(upstream, A))
+
+        def some(n: Any) -> None:
+            np.matmul(A[n].swapaxes(-1, -2), upstream[n], out=dv[n])  # (..., Tk, Tq)(..., Tq, Dv)
+            dA = upstream[n] @ v[n].swapaxes(-1, -2)  # (..., Tq, Dv)(..., Dv, Tk) -> (..., Tq, Tk)
+            dA -= np.einsum("...j,...j", dA, A[n])[..., None]  # exactly 0 where A is 1
+            dS = np.multiply(dA, A[n], out=dA if dA.dtype == A.dtype else None)
+            np.matmul(dS, k[n], out=dq[n])  # (..., Tq, Tk)(..., Tk, D) -> (..., Tq, D)
+            np.matmul(dS.swapaxes(-1, -2), q[n], out=dk[n])  # (..., Tk, Tq)(..., Tq, D) -> (..., Tk, D)
+
+        _some_at_a_time(some, A)
+        dq *= 1 / math.sqrt(q.shape[-1])
         return (dq, dk, dv, None)[:inputs], {}
 
     def _read(self, q: Array, k: Array, v: Array) -> tuple[Array, Array, Array]:
@@ -72,8 +94,9 @@ class ScaledDotProductAttention(Layer):
             )
         return q, k, v
 
-    def _allowed(self, masks: tuple[Array, ...], shape: tuple[int, ...]) -> Array | None:
-        """Where the scores count, in a shape that broadcasts to theirs; None where all do."""
+    def _limit(self, masks: tuple[Array, ...], A: Array) -> Array | None:
+        """How large a score may be: inf where attending is allowed, -inf where not; None if it always is."""
+        shape = A.shape
         for mask in masks:
             self.expect("mask", mask, ...)
             expect_mask(self, mask, shape[-mask.ndim :])  # leading axes may be left out
@@ -88,10 +111,23 @@ class ScaledDotProductAttention(Layer):
                 f"{self.label}: expected every query to be allowed a key, got none in row {row} of the "
                 f"scores {shape}; allow it one, and leave its y out of the loss"
             )
-        return mask
+        return np.broadcast_to(np.where(mask, math.inf, -math.inf).astype(A.real.dtype), shape)
 
     def __repr__(self) -> str:
         return f"ScaledDotProductAttention({'causal=True' * self.causal})"
+
+
+def _some_at_a_time(some: Callable[[Any], None], A: Array) -> None:
+    """some(n) for all the examples n of A, few enough at a time to stay in the cache from pass to pass."""
+
+    def part_by_part(part: slice) -> None:
+        for n in blocks(part, A[:1].size, AT_ONCE):
+            some(n)
+
+    if A.ndim == 2:
+        some(...)
+    else:
+        in_parts(part_by_part, len(A), PASSES * A.size)
 
 
 def expect_numbers(layer: Layer, **inputs: Array) -> None:

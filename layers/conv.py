@@ -11,7 +11,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
-from .parallel import blocks, in_parts
+from .parallel import PASS, blocks, in_parts
 from .sizes import PerAxis, Sizes, size
 from .slide import Slide, described
 from .windows import batch_first, batch_last, crop, expect_image, outputs, overlap_add, pad_rows, windows
@@ -38,7 +38,7 @@ def convolve(x: Array, W: Array, places: Sizes, slide: Slide, *bias: Array) -> A
             for b in columns:
                 Y[:, :, here] += b  # (G, o, 1), now that they are in the cache
 
-    in_parts(some, places[0], W.shape[-1] * y.size)
+    in_parts(some, places[0], W.shape[-1] * y.size / PASS)
     return y
 
 
@@ -66,7 +66,7 @@ def convolve_dx(upstream: Array, W: Array, sizes: Sizes, slide: Slide) -> Array:
             dX = dX.reshape(last - first, *slide.kernel, rows.stop - rows.start, *places[1:], N)
             overlap_add(dX, dx[first:last, rows.start * slide.stride[0] :], slide.stride, slide.dilation)
 
-    in_parts(some, len(dx) // unit, W.size * math.prod(places) * N)
+    in_parts(some, len(dx) // unit, W.size * math.prod(places) * N / PASS)
     return crop(dx, slide.padding)
 
 
@@ -84,7 +84,7 @@ def convolve_dW(upstream: Array, x: Array, slide: Slide) -> Array:
             dW += X @ U[:, :, here].swapaxes(1, 2)  # (G, cK, PN)(G, PN, o) -> (G, cK, o)
         return dW
 
-    dW = reduce(np.add, in_parts(some, places[0], math.prod(shape[1:]) * upstream.size))
+    dW = reduce(np.add, in_parts(some, places[0], math.prod(shape[1:]) * upstream.size / PASS))
     return dW.swapaxes(1, 2).reshape(shape)
 
 
@@ -113,7 +113,7 @@ def convolve_back(upstream: Array, x: Array, W: Array, slide: Slide) -> tuple[Ar
             dF += U @ X[:, :, here].swapaxes(1, 2)  # (G, oK, PN)(G, PN, c) -> (G, oK, c)
         return dF
 
-    dF = reduce(np.add, in_parts(some, sizes[0], 2 * F.shape[2] * dx.size))
+    dF = reduce(np.add, in_parts(some, sizes[0], 2 * F.shape[2] * dx.size / PASS))
     return dx, _flipped(dF.swapaxes(1, 2).reshape(W.shape), G)
 
 

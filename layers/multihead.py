@@ -11,6 +11,7 @@ import numpy as np
 from .attention import ScaledDotProductAttention, expect_mask, expect_numbers
 from .base import Array, Grads, Layer
 from .init import Init, Rng, start
+from .parallel import product
 from .sizes import size
 
 
@@ -87,14 +88,14 @@ class MultiHeadAttention(Layer):
 
     def _affine(self, name: str, x: Array) -> Array:
         W, b = self.params[f"W_{name}"], self.params.get(f"b_{name}")
-        y = (x.reshape(-1, self.dim) @ W.T).reshape(x.shape)  # (N T, dim)(dim, dim): one product, not N
+        y = product(x.reshape(-1, self.dim), W.T).reshape(x.shape)  # (N T, dim)(dim, dim): one product, not N
         return y if b is None else np.add(y, b, out=y if y.dtype == b.dtype else None)
 
     def _pull(self, name: str, x: Array, upstream: Array, input_grad: bool = True) -> tuple[Any, Grads]:
         W = self.params[f"W_{name}"]
         shape, x, upstream = x.shape, x.reshape(-1, self.dim), upstream.reshape(-1, self.dim)  # time is batch
-        dx = (upstream @ W).reshape(shape) if input_grad else None  # (N T, dim)(dim, dim) -> (N T, dim)
-        grads = {f"W_{name}": upstream.T @ x}  # (dim, N T)(N T, dim) -> (dim, dim)
+        dx = product(upstream, W).reshape(shape) if input_grad else None  # (N T, dim)(dim, dim) -> (N T, dim)
+        grads = {f"W_{name}": product(upstream.T, x)}  # (dim, N T)(N T, dim) -> (dim, dim)
         if f"b_{name}" in self.params:
             grads[f"b_{name}"] = upstream.sum(axis=0)  # (N T, dim) -> (dim,)
         return dx, grads

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
+from itertools import repeat
 from operator import add
 from typing import Any, ClassVar
 
@@ -13,7 +14,9 @@ import numpy as np
 from .base import Array, Grads, Layer
 from .parallel import blocks, in_parts
 from .sizes import PerAxis, Sizes, brief, per_axis, shown
-from .windows import batch_first, batch_last, crop, expect_image, outputs, pad, windows
+from .windows import batch_first, batch_last, crop, expect_image, outputs, pad, tap
+
+PASSES = 4  # over x, a call
 
 
 class _Pool(Layer):
@@ -42,23 +45,31 @@ class _Pool(Layer):
             )
         return outputs(self, x.shape[2:], self.kernel, self.stride, self.padding, self.no_dilation)
 
-    def entries(self, padded: Array, writeable: bool = False) -> list[Array]:
+    def entries(self, padded: Array, count: Sizes) -> list[Array]:
         """Views of the padded x, one for each entry of the kernel: that entry of every window."""
-        w = windows(padded, self.kernel, self.stride, self.no_dilation, writeable)
-        return [w[:, *entry] for entry in np.ndindex(self.kernel)]  # (C, *outputs, N)
+        places = np.ndindex(self.kernel)
+        return [tap(padded, place, count, self.stride, self.no_dilation) for place in places]
 
-    def dx(self, shape: Sizes, dtype: Any, gradient: Callable[[slice, int], Array]) -> Array:
+    def dx(
+        self, shape: Sizes, count: Sizes, dtype: Any, gradients: Callable[[slice], Iterable[Array]]
+    ) -> Array:
         """The gradients of the entries of some channels, added up where windows overlap, as dx."""
         N, C, *sizes = shape
         padded = [n + 2 * p for n, p in zip(sizes, self.padding, strict=True)]
         dx = np.zeros((C, *padded, N), dtype)
+        overlap = any(k > s for k, s in zip(self.kernel, self.stride, strict=True))
 
         def some(part: slice) -> None:
             for channels in blocks(part, N * math.prod(padded)):
-                for i, entry in enumerate(self.entries(dx[channels], writeable=True)):
-                    entry += gradient(channels, i)
+                for entry, gradient in zip(
+                    self.entries(dx[channels], count), gradients(channels), strict=True
+                ):
+                    if overlap:
+                        entry += gradient
+                    else:
+                        entry[...] = gradient
 
-        in_parts(some, C, dx.size)
+        in_parts(some, C, PASSES * dx.size)
         return batch_first(crop(dx, self.padding))
 
     def __repr__(self) -> str:
@@ -72,48 +83,53 @@ class _Pool(Layer):
 
 class _MaxPool(_Pool):
     def forward(self, x: Array) -> Array:
-        count = self.expect_windows(x)
-        x_last = batch_last(x)
+        count, x_last = self.expect_windows(x), batch_last(x)
         y = np.empty((x.shape[1], *count, len(x)), x.dtype)
-        winner = np.empty(y.shape, np.min_scalar_type(math.prod(self.kernel) - 1))
-        first_inside = self._first_inside(count)[..., None]
 
         def some(part: slice) -> None:
             for channels in blocks(part, x[:, 0].size):
-                best, won = y[channels], winner[channels]
-                first, *others = self.entries(pad(x_last[channels], self.padding, -math.inf))
-                best[...], won[...] = first, first_inside
-                for i, entry in enumerate(others, start=1):
-                    larger = entry > best
-                    np.maximum(won, larger * won.dtype.type(i), out=won)  # i only grows: the last to win
-                    np.maximum(best, entry, out=best)
-                if (best != best).any():  # NaN wins, and stays: nothing is larger
-                    for i, entry in enumerate([first, *others]):
-                        won[entry != entry] = i
+                best = y[channels]
+                first, *others = self.entries(pad(x_last[channels], self.padding, -math.inf), count)
+                best[...] = first
+                for entry in others:
+                    np.maximum(best, entry, out=best)  # NaN stays
 
-        in_parts(some, len(y), x.size)
-        self.cache = winner, x.shape
+        in_parts(some, len(y), PASSES * x.size)
+        self.cache = x, y
         return batch_first(y)
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
-        winner, shape = self.cache
-        self.expect("upstream", upstream, *batch_first(winner).shape)
-        u = batch_last(upstream)
-        return self.dx(shape, u.dtype, lambda channels, i: u[channels] * (winner[channels] == i)), {}
+        x, y = self.cache
+        self.expect("upstream", upstream, *batch_first(y).shape)
+        u, shape, count = batch_last(upstream), x.shape, y.shape[1:-1]
+        x = batch_last(x)
 
-    def _first_inside(self, count: Sizes) -> Array:
-        """The first entry of each window that is not padding: the winner where all x is -inf, as padding."""
-        starts = [
-            np.maximum(p - s * np.arange(n), 0)
-            for p, s, n in zip(self.padding, self.stride, count, strict=True)
-        ]
-        return np.ravel_multi_index(np.ix_(*starts), self.kernel)
+        def gradients(channels: slice) -> Iterator[Array]:
+            best, upstream, free = y[channels], u[channels], np.ones(y[channels].shape, np.bool_)
+            entries = self.entries(pad(x[channels], self.padding, math.nan), count)  # equal to nothing
+            nans = self._last_nans(x[channels], count) if (best != best).any() else repeat(False)
+            for entry, nan in zip(entries, nans, strict=False):
+                won = entry == best
+                won &= free  # the first of equals
+                free ^= won
+                won |= nan
+                yield upstream * won
+
+        return self.dx(shape, count, u.dtype, gradients), {}
+
+    def _last_nans(self, x: Array, count: Sizes) -> list[Array]:
+        """For each entry of the kernel, in which windows it is the last NaN, which won."""
+        last, later = [], np.zeros((), np.bool_)
+        for nan in reversed(self.entries(pad(x != x, self.padding, False), count)):
+            last.append(nan & ~later)
+            later = later | nan
+        return last[::-1]
 
 
 class _AvgPool(_Pool):
     def forward(self, x: Array) -> Array:
-        self.expect_windows(x)
-        entries = self.entries(pad(batch_last(x), self.padding))
+        count = self.expect_windows(x)
+        entries = self.entries(pad(batch_last(x), self.padding), count)
         y: Array = reduce(add, entries) / len(entries)
         self.cache = y.shape, x.shape
         return batch_first(y)
@@ -121,8 +137,9 @@ class _AvgPool(_Pool):
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         y_shape, shape = self.cache
         self.expect("upstream", upstream, y_shape[-1], *y_shape[:-1])
-        share = batch_last(upstream) / math.prod(self.kernel)
-        return self.dx(shape, share.dtype, lambda channels, i: share[channels]), {}
+        size = math.prod(self.kernel)
+        share = batch_last(upstream) / size
+        return self.dx(shape, y_shape[1:-1], share.dtype, lambda channels: [share[channels]] * size), {}
 
 
 class MaxPool1D(_MaxPool):

@@ -78,16 +78,24 @@ def crop(x: Array, padding: Sizes) -> Array:
     return x[:, *(slice(p, n - p) for n, p in zip(x.shape[1:], padding, strict=False))]
 
 
-def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes, writeable: bool = False) -> Array:
+def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Array:
     """A view of x (C, *sizes, N) of shape (C, *kernel, *outputs, N): entry [c, *k, *o, n] is
     x[c, *(o * stride + k * dilation), n].
     """
-    axes = tuple(range(1, x.ndim - 1))
-    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    view = np.lib.stride_tricks.sliding_window_view(x, spans, axes, writeable=writeable)
-    steps = [[slice(None, None, s) for s in each] for each in (stride, dilation)]
-    view = view[:, *steps[0], :, *steps[1]]  # (C, *outputs, N, *kernel)
-    return np.moveaxis(view, range(-len(axes), 0), axes)
+    sizes, along = x.shape[1:-1], x.strides[1:-1]
+    count = [
+        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True)
+    ]
+    of_taps, of_windows = ([s * a for s, a in zip(each, along, strict=True)] for each in (dilation, stride))
+    shape = len(x), *kernel, *count, x.shape[-1]
+    strides = x.strides[0], *of_taps, *of_windows, x.strides[-1]
+    return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
+
+
+def tap(x: Array, place: Sizes, count: Sizes, stride: Sizes, dilation: Sizes) -> Array:
+    """windows(x)[:, *place] of `count` windows: what one tap meets in each. A view that may be written."""
+    starts = [k * d for k, d in zip(place, dilation, strict=True)]
+    return x[:, *(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(starts, stride, count, strict=True))]
 
 
 def overlap_add(w: Array, total: Array, stride: Sizes, dilation: Sizes) -> None:
@@ -97,6 +105,6 @@ def overlap_add(w: Array, total: Array, stride: Sizes, dilation: Sizes) -> None:
     """
     axes = len(stride)
     kernel, count = w.shape[1 : 1 + axes], w.shape[1 + axes : -1]
-    read = windows(total, kernel, stride, dilation, writeable=True)
-    for tap in np.ndindex(kernel):  # all windows at once for each tap, whose entries do not overlap
-        read[:, *tap][:, *map(slice, count)] += w[:, *tap]
+    for place in np.ndindex(kernel):  # all windows at once for each tap, whose entries do not overlap
+        met = tap(total, place, count, stride, dilation)
+        met += w[:, *place]

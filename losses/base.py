@@ -13,6 +13,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _ARRAYS = (np.ndarray, np.generic)
 
+FEW = 8192  # entries
+
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -213,8 +215,9 @@ class Loss:
 
 def _finite(array: Array) -> bool:
     """Whether all entries are finite."""
-    squares = np.vdot(array, array).real  # finite where they are and do not overflow; quick, makes no array
-    return math.isfinite(squares) or bool(np.isfinite(array).all())
+    # the sum of squares is finite where they are and do not overflow: quick, but many wake BLAS's threads
+    few = array.size <= FEW and math.isfinite(np.vdot(array, array).real)
+    return few or bool(np.isfinite(array).all())
 
 
 def _beside(factors: Array, derivative: Array) -> Array:

@@ -273,11 +273,13 @@ def test_what_is_given_out_is_an_array_of_its_own():
     np.testing.assert_allclose(dx.sum(), 50 / 16 + 1)
 
 
-def test_the_winners_take_a_byte_each(rng):
-    layer = MaxPool2D(2)
-    y = layer.forward(rng.standard_normal((2, 3, 4, 6)))
-    winner, _ = layer.cache
-    assert winner.nbytes == y.size
+def test_a_max_pool_keeps_x_and_y_and_nothing_else(rng):
+    layer, x = MaxPool2D(2), rng.standard_normal((2, 3, 4, 6))
+    y = layer.forward(x)
+    kept = layer.cache
+    assert len(kept) == 2
+    assert kept[0] is x
+    assert np.shares_memory(kept[1], y)
 
 
 # --- borders, copies and shapes
