@@ -19,8 +19,7 @@ class ReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
-        # two arrays make NumPy's quick loop, an array and the number 0 a slow one; little ones do not care
-        y: Array = np.maximum(x, np.zeros_like(x) if x.size > MANY else 0)
+        y: Array = np.maximum(x, _zeros_beside(x) if x.size > MANY else 0)
         self.cache = y  # y > 0 where x > 0, and the next layer keeps y anyway
         return y
 
@@ -87,6 +86,12 @@ class PReLU(Layer):
 
     def __repr__(self) -> str:
         return f"PReLU({len(self.params['a'])})"
+
+
+def _zeros_beside(x: Array) -> Array:
+    """Zeros for one place on x's slowest axis: two arrays make NumPy's quick loop, x and 0 do not."""
+    slowest = max(range(x.ndim), key=x.strides.__getitem__)
+    return np.zeros_like(x[*[slice(None)] * slowest, :1])
 
 
 def _bent(upstream: Array, x: Array, slope: float | Array) -> Array:
