@@ -5,8 +5,9 @@
 Each library runs in a process of its own, the processes in turn (A B C A B C ...), and what is compared is
 the median over the rounds of their medians. PyTorch runs eagerly, with the faster of its default and its
 fused Adam; JAX with the whole step compiled; scikit-learn by partial_fit. "products" are the matrix products
-of an MLP's step and nothing else, in NumPy. Memory is the peak above that after the imports. --only takes
-the cases with NAME in their name. The peers are the extra `peers`; one that is absent is left out.
+of an MLP's step and nothing else, in NumPy. Memory is the peak of the whole process, and how far that is
+above the one after the imports. --only takes the cases with NAME in their name. The peers are the extra
+`peers`; one that is absent is left out.
 """
 
 import argparse
@@ -48,7 +49,10 @@ def peak():
 
 
 def worker(library, case, rows, seconds):
-    """(microseconds, megabytes) of a step, or of predicting so many rows; a word if the library is absent."""
+    """Of a step, or of predicting so many rows: microseconds, megabytes in all, and above the imports.
+
+    A word if the library is absent, None where it has no such network.
+    """
     name, options = LIBRARIES[library]
     try:
         module = importlib.import_module(name)
@@ -64,12 +68,12 @@ def worker(library, case, rows, seconds):
     end = time.perf_counter() + seconds / 3
     while len(times) < 3 or time.perf_counter() < end:  # a warm-up
         times.append(timed(call))
-    memory = peak() - before
+    memory = peak(), peak() - before
     times = []
     end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         times.append(timed(call))
-    return 1e6 * statistics.median(times), memory
+    return 1e6 * statistics.median(times), *memory
 
 
 def timed(call):
@@ -79,7 +83,7 @@ def timed(call):
 
 
 def measure(case, rows, options):
-    """The medians (microseconds, megabytes) by library, of those that are there."""
+    """The medians of what worker returns, by library, of those that are there."""
     figures = {library: [] for library in LIBRARIES}
     for _ in range(options.rounds):
         for library in list(figures):
@@ -137,12 +141,14 @@ def main():
         peers = [medians[library][0] for library in COLUMNS[1:4] if library in medians]
         ratio = f"{min(peers) / medians['pullback'][0]:.2f}" if peers else "-"
         line(title, [f"{medians[name][0]:,.0f}" if name in medians else "-" for name in COLUMNS], ratio)
-    print()
-    line("megabytes above the imports", COLUMNS, "best peer x")
-    for title, medians in memory.items():
-        peers = [medians[library][1] for library in COLUMNS[1:4] if library in medians]
-        ratio = f"{min(peers) / max(medians['pullback'][1], 0.1):.2f}" if peers else "-"
-        line(title, [f"{medians[name][1]:,.1f}" if name in medians else "-" for name in COLUMNS], ratio)
+    for which, title in enumerate(("megabytes, the whole process", "megabytes above the imports"), start=1):
+        print()
+        line(title, COLUMNS, "best peer x")
+        for case, medians in memory.items():
+            cells = {name: figures[which] for name, figures in medians.items()}
+            peers = [cells[library] for library in COLUMNS[1:4] if library in cells]
+            ratio = f"{min(peers) / max(cells['pullback'], 0.1):.2f}" if peers else "-"
+            line(case, [f"{cells[name]:,.1f}" if name in cells else "-" for name in COLUMNS], ratio)
 
 
 if __name__ == "__main__":
