@@ -71,4 +71,4 @@ def _rows(x: Array) -> Array:
 
 def _product(x: Array) -> Callable[[Array, Array], Array]:
     """How matrices multiply: where time is an axis, beside layers that share their work out in parts."""
-    return np.dot if x.ndim == 2 else product
+    return np.ndarray.dot if x.ndim == 2 else product
