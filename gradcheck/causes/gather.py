@@ -122,7 +122,7 @@ def shared_by(subject: Subject, outputs: Any) -> dict[str, Any]:
             if not any(array.shape == old.shape and np.array_equal(array, old) for old in known.values()):
                 known[text] = array
     if 0 < constants.get("p", 0) < 1:
-        constants["1 - p"] = 1 - constants["p"]
+        constants["(1 - p)"] = 1 - constants["p"]
     return {
         "known": known, "constants": constants, "sizes": _sizes(subject, outputs), "given": given,
         "divisors": cache(lambda: _divisors(subject)),
