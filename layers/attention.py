@@ -47,7 +47,7 @@ class ScaledDotProductAttention(Layer):
         q = q * (1 / math.sqrt(q.shape[-1]))
         A = np.empty(shape, np.result_type(q, k))
         limit = self._limit(x[3:], A)
-        y = np.empty_like(q, np.result_type(A, v), shape=(*q.shape[:-1], v.shape[-1]))  # in q's layout
+        y = np.empty_like(q, dtype=np.result_type(A, v), shape=(*q.shape[:-1], v.shape[-1]))  # in q's layout
 
         def some(n: Any) -> None:
             np.matmul(q[n], k[n].swapaxes(-1, -2), out=A[n])  # (..., Tq, D)(..., D, Tk) -> (..., Tq, Tk)
@@ -67,8 +67,11 @@ class ScaledDotProductAttention(Layer):
         q, k, v, A, inputs = self.cache  # q / sqrt(D), as forward left it
         self.expect("upstream", upstream, *A.shape[:-1], v.shape[-1])
         dtype = np.result_type(upstream, A, v)
-        dq, dk = np.empty_like(q, np.result_type(dtype, k)), np.empty_like(k, np.result_type(dtype, q))
-        dv = np.empty_like(v, np.result_type(upstream, A))
+        dq, dk = (
+            np.empty_like(q, dtype=np.result_type(dtype, k)),
+            np.empty_like(k, dtype=np.result_type(dtype, q)),
+        )
+        dv = np.empty_like(v, dtype=np.result_type(upstream, A))
 
         def some(n: Any) -> None:
             np.matmul(A[n].swapaxes(-1, -2), upstream[n], out=dv[n])  # (..., Tk, Tq)(..., Tq, Dv)
