@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Array, Grads, Layer
 
-MANY = 4096  # entries
+MANY, LONG = 4096, 256  # entries
 
 
 class ReLU(Layer):
@@ -91,7 +91,8 @@ class PReLU(Layer):
 def _zeros_beside(x: Array) -> Array:
     """Zeros for one place on x's slowest axis: two arrays make NumPy's quick loop, x and 0 do not."""
     slowest = max(range(x.ndim), key=x.strides.__getitem__)
-    return np.zeros_like(x[*[slice(None)] * slowest, :1])
+    row = x[*[slice(None)] * slowest, :1]
+    return np.zeros_like(row if row.size >= LONG else x)
 
 
 def _bent(upstream: Array, x: Array, slope: float | Array) -> Array:
