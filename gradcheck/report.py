@@ -148,6 +148,12 @@ class Report:
             lines += wrapped(f"contract: {self.contract}, {kinks}", "  ", "    ")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows the report."""
+        from .notebook import html_of  # here, as it knows this file
+
+        return html_of(self)
+
 
 def told(finding: Finding, first: bool = True) -> Iterator[tuple[str, str]]:
     """A message as labelled lines: "what: evidence; where to look"."""

@@ -126,6 +126,40 @@ class Layer:
 
         print(summary(self, x_shape))
 
+    def draw(self, x: Any = None, target: Any = None, path: Any = None, *, loss: Any = None) -> None:
+        """Draw the layer as a circuit, from left to right, into a .svg file, or .png or .pdf (matplotlib).
+
+            model.draw("net.png")               # what it is made of; of a graph, its values and adjoints too
+            model.draw(x, target, "net.png")    # one forward and one backward: values, adjoints, norms of dW
+
+        The passes run in a copy, in the layer's mode: the layer stays as it was. A loss is any object with
+        forward and backward; without one it is ½ Σ (y - target)² for a floating target of y's shape, and the
+        mean of the softmax cross-entropy for integer labels of shape y.shape[:-1].
+
+        Raises: ValueError for another file type, and for a target that asks for neither loss.
+        """
+        from .drawing.draw import draw  # here, as it knows containers, which know this file
+
+        draw(self, x, target, path, loss)
+
+    def draw_flow(self, x: Any, target: Any, path: Any, *, loss: Any = None) -> None:
+        """Draw how large values, adjoints and parameters' gradients are, layer by layer (see `draw`)."""
+        from .drawing.flow import draw_flow, flow
+
+        draw_flow({"": flow(self, x, target, loss=loss)}, path)
+
+    def to_dot(self, x: Any = None, target: Any = None, *, loss: Any = None) -> str:
+        """What `draw` draws as text for Graphviz; with x and target, after one forward and one backward."""
+        from .drawing.draw import to_dot
+
+        return to_dot(self, x, target, loss)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the layer: a table of what it is made of; of a graph, its picture."""
+        from .drawing.notebook import html_of
+
+        return html_of(self)
+
     def expect(self, what: str, array: Any, *shape: int | str | EllipsisType) -> None:
         """Refuse an array of another shape. In `shape` a word stands for any size, ... for any axes.
 

@@ -44,6 +44,7 @@ class Graph(Container):
         self.sources: dict[str, tuple[str, ...]] = {}  # of every node, in the order of declaration
         self.values: dict[str, Any] = {}
         self.adjoints: dict[str, Any] = {}
+        self.pulled: dict[str, Any] = {}  # dx of every node: the parts of an adjoint that is a sum
         self.tied: dict[str, str] = {}
         self._children: dict[str, Layer] = {}
         if not self.inputs:
@@ -92,25 +93,27 @@ class Graph(Container):
             taken = tuple(values[source] for source in sources)
             values[name] = self.forward_child(name, taken if len(taken) > 1 else taken[0])
         self.cache = self.values = values
-        self.adjoints = {}
+        self.adjoints, self.pulled = {}, {}
         return values[self.output]
 
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
         values = self.cache
-        adjoints, parts = {self.output: upstream}, []
+        adjoints, pulled, parts = {self.output: upstream}, dict[str, Any](), []
         for name, sources in reversed(self.sources.items()):
             dx, grads = self._pull(name, adjoints[name])
+            pulled[name] = dx
             parts.append(grads)
             if dx is not None and len(sources) > 1:
                 self.expect_tuple(f"dx of {name!r}", dx, len(sources))
-            pulled = (dx,) * len(sources) if dx is None or len(sources) == 1 else dx
-            for source, adjoint in zip(sources, pulled, strict=True):
+            sent = (dx,) * len(sources) if dx is None or len(sources) == 1 else dx
+            for source, adjoint in zip(sources, sent, strict=True):
                 if adjoint is not None and isinstance(values[source], np.ndarray):
                     self.expect(f"dx of {name!r} for {source!r}", adjoint, *values[source].shape)
                 if source in adjoints:  # the copy gate, backwards, adds
                     adjoint = add_adjoints(adjoints[source], adjoint)
                 adjoints[source] = adjoint
         self.adjoints = {name: adjoints[name] for name in values}  # each is there, as every value is used
+        self.pulled = pulled
         dx = tuple(adjoints[name] for name in self.inputs)
         grads = {name: grad for part in reversed(parts) for name, grad in part.items()}
         return (dx if len(dx) > 1 else dx[0]), self._sum_tied(grads)
