@@ -4,7 +4,7 @@ The number of a case is its line in the table of troubles that train.py answers 
 own (test_bad_data.py). Lines that another file tests already, through the real command:
 
      77  --epochs out of range          test_train_refuses.py
-     78  --lr out of range, too high    test_train_refuses.py, test_train.py
+     78  --lr out of range, too high    test_train_refuses.py, test_train_ends.py
      79  --hidden                       test_train_refuses.py
      81  --shuffle False                test_train_refuses.py
      82  an option given twice          test_options.py, test_config_file.py
@@ -16,8 +16,8 @@ own (test_bad_data.py). Lines that another file tests already, through the real 
      92  another architecture           test_resume.py
      95  changed data                   test_resume.py, test_stdin.py
      97  a finished run                 test_resume.py
-    100  SIGTERM, SIGHUP, `| head`      test_resume.py, test_train.py
-    101  a rate that is too high        test_train.py, test_loop.py
+    100  SIGTERM, SIGHUP, `| head`      test_resume.py, test_train_ends.py
+    101  a rate that is too high        test_train_ends.py, test_divergence.py
 """
 
 from __future__ import annotations

@@ -1,44 +1,21 @@
-"""Tables and arrays into what a network takes: fitted on the training rows, the same ever after."""
+"""Tables into what a network takes: fitted on the training rows, the same ever after."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from input_tables import decimals, fit, rows_of, subset, table
 
-from training.encoding.inputs import ArrayInputs, TableInputs, inputs_from_dict, leaks
-from training.errors import DataError, UsageError
+from training.encoding.inputs import TableInputs, inputs_from_dict
+from training.errors import DataError
 from training.reading.table import Table
 
-
-def table(**columns: Sequence[object]) -> Table:
-    cells = tuple([str(cell) for cell in column] for column in columns.values())
-    return Table("auto.csv", tuple(columns), cells, range(2, 2 + len(cells[0])))
-
-
-def rows_of(t: Table) -> np.ndarray:
-    return np.arange(len(t))
-
-
-def fit(**columns: Sequence[object]) -> TableInputs:
-    t = table(**columns)
-    return TableInputs.fit(t, rows_of(t))
-
-
-def subset(t: Table, rows: Sequence[int]) -> Table:
-    columns = tuple([column[row] for row in rows] for column in t.columns)
-    return Table(t.path, t.names, columns, [t.lines[row] for row in rows])
-
-
-decimals = [f"{i / 7:.3f}" for i in range(60)]  # 60 distinct numbers
-
-
-# ---- numbers
+# ---- numbers -----------------------------------------------------------------------------------------------
 
 
 def test_numbers_are_standardised_by_the_training_rows_alone() -> None:
@@ -162,7 +139,7 @@ def test_numeric_refuses_every_word() -> None:
         TableInputs.fit(t, rows_of(t), numeric=["a"])
 
 
-# ---- categories
+# ---- categories --------------------------------------------------------------------------------------------
 
 
 def test_categories_become_one_1_among_zeros() -> None:
@@ -234,134 +211,7 @@ def test_text_that_is_mostly_numbers_says_what_spoils_it() -> None:
     assert inputs.dropped == {"ticket": "text, 80 distinct, such as 'A/0' in line 62"}
 
 
-# ---- columns that are not used
-
-
-@pytest.mark.parametrize(
-    "cells",
-    [
-        [f"2020-01-{i:02}" for i in range(1, 29)],
-        [f"{i}/1/2020" for i in range(1, 29)],
-        [f"{i}.1.20 12:{i:02}" for i in range(1, 29)],
-        [f"2020-01-{i:02}T12:00:00.5Z" for i in range(1, 29)],
-        [f"12:{i:02}:00 PM" for i in range(1, 29)],
-        [f"{i} January 2020" for i in range(1, 29)],
-        [f"Jan {i}, 2020" for i in range(1, 29)],
-        ["2020-01", "2020-02"] * 14,
-    ],
-)
-def test_dates_and_times_are_not_used(cells: list[str]) -> None:
-    inputs = fit(a=range(28), when=cells)
-    assert inputs.dropped == {"when": "dates or times"}
-    assert "--categorical when to use it" in inputs.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("name", "cells", "is_id"),
-    [
-        ("id", range(100, 120), True),
-        ("customer_id", [7, 3, 9, *range(20, 37)], True),
-        ("PassengerId", [7, 3, 9, *range(20, 37)], True),
-        ("userid", range(20), True),
-        ("paid", [7, 3, 9, *range(20, 37)], False),
-        ("id", [1, 1, *range(18)], False),
-        ("id", [i / 2 for i in range(20)], False),
-        ("", range(20), True),
-        ("Unnamed: 0", range(20), True),
-        ("index", range(1, 21), True),
-        ("index", range(20, 40), False),
-        ("year", range(20), False),
-        ("account", [2**53 + 2 * i for i in range(20)], True),
-        ("account", [10**19 + i % 3 for i in range(20)], True),
-        ("mass", [f"1e{i + 20}" for i in range(20)], False),
-    ],
-)
-def test_ids_and_row_numbers_are_not_used(name: str, cells: Sequence[object], is_id: bool) -> None:
-    inputs = fit(**{"a": [i % 5 for i in range(20)], name: cells})
-    assert inputs.dropped == ({name: "looks like an id"} if is_id else {})
-    assert len(inputs.notes) == is_id
-
-
-def test_an_id_is_used_when_the_user_says_so() -> None:
-    t = table(id=range(20))
-    assert TableInputs.fit(t, rows_of(t), numeric=["id"]).names == ("id",)
-
-
-@pytest.mark.parametrize(
-    ("cells", "why"),
-    [
-        ([0.1] * 30, "constant (0.1)"),
-        ([1e9 + 0.1] * 30, "constant (1000000000)"),
-        (["0.3", "0.30000000000000004"] * 15, "constant (0.3)"),
-        (["5", "", "5.0"] * 10, "constant (5)"),
-        (["a"] * 30, "constant ('a')"),
-        (["", "NA"] * 15, "no values"),
-    ],
-)
-def test_columns_that_never_change_are_not_used(cells: list[object], why: str) -> None:
-    inputs = fit(a=decimals[:30], c=cells)
-    assert inputs.dropped == {"c": why}
-    assert inputs.notes == (f"column 'c' is not used: {why}; --drop c to silence this",)
-
-
-def test_many_unused_columns_make_one_note() -> None:
-    columns: dict[str, Sequence[object]] = {f"pixel{i}": [0] * 9 for i in range(40)}
-    assert fit(a=range(9), **columns).notes == (
-        "40 columns are not used: constant (pixel0, pixel1, pixel2, pixel3, pixel4 and 35 more)",
-    )
-    t = table(a=range(9), **{f"pixel{i}": [0] * 8 + [1] for i in range(40)})
-    (note, _) = TableInputs.fit(t, np.arange(8)).notes
-    assert note.startswith("40 columns are constant in the training rows; scaled by 1 (pixel0, pixel1,")
-
-
-def test_a_small_spread_on_a_large_offset_is_no_constant() -> None:
-    assert fit(a=[1e9 + 1e-3 * i for i in range(30)]).dropped == {}
-
-
-def test_constant_in_the_training_rows_only_is_scaled_by_1() -> None:
-    t = table(a=[5, 5, 8], b=[1, 2, 3])
-    inputs = TableInputs.fit(t, np.array([0, 1]))
-    assert inputs.transform(t)[:, 0].tolist() == [0, 0, 3]
-    assert inputs.notes == ("column 'a' is constant in the training rows; scaled by 1",)
-
-
-def test_missing_in_all_training_rows_is_not_used() -> None:
-    t = table(a=["", "", "8", "9"], b=[1, 2, 3, 4])
-    assert TableInputs.fit(t, np.array([0, 1])).dropped == {"a": "no values in the training rows"}
-
-
-def test_nothing_left_to_learn_from_is_refused() -> None:
-    with pytest.raises(
-        DataError, match=r"auto\.csv: no feature columns left; not used: a \(constant \(1\)\)"
-    ):
-        fit(a=[1, 1, 1])
-    with pytest.raises(DataError, match=r"auto\.csv: no feature columns left$"):
-        TableInputs.fit(Table("auto.csv", (), (), [2, 3]), np.arange(2))
-
-
-def test_more_features_than_training_rows_are_noted() -> None:
-    t = table(a=[1, 2, 3], b=[2, 1, 4], c=[5, 5, 1])
-    assert TableInputs.fit(t, np.arange(2)).notes[-1].startswith("3 features for 2 training rows")
-
-
-def test_names_asked_for_must_exist_and_agree() -> None:
-    t = table(horsepower=[1, 2, 3])
-    with pytest.raises(
-        UsageError, match=r"--categorical: expected a feature of auto\.csv, got 'horspower'; did you"
-    ):
-        TableInputs.fit(t, rows_of(t), categorical=["horspower"])
-    with pytest.raises(UsageError, match=r"--numeric: .* got 'x'; it has horsepower"):
-        TableInputs.fit(t, rows_of(t), numeric=["x"])
-    with pytest.raises(UsageError, match="got 'horsepower' in both"):
-        TableInputs.fit(t, rows_of(t), numeric=["horsepower"], categorical=["horsepower"])
-
-
-def test_odd_column_names_stay_on_one_printable_line() -> None:
-    for note in fit(**{"a": range(9), "b\n\x1b[31m": [1] * 9}).notes:
-        assert note.isprintable()
-
-
-# ---- transform
+# ---- transform ---------------------------------------------------------------------------------------------
 
 
 def test_absent_columns_are_listed() -> None:
@@ -435,101 +285,3 @@ def test_a_table_fit_survives_json_to_the_bit(t: Table) -> None:
     assert isinstance(again, TableInputs)
     assert again.transform(t).tobytes() == inputs.transform(t).tobytes()
     assert again == inputs
-
-
-# ---- leaks
-
-
-def test_a_copy_of_the_target_is_a_leak() -> None:
-    t = table(a=[1, 2, 3, 5], y2=["1", "1.50", "2", "7"], z=[0, 0, 0, 1])
-    assert leaks(t, ["1.0", "1.5", "2", "7"]) == ["feature 'y2' equals the target: a leak? --drop y2"]
-    assert leaks(t, ["1", "1.5", "2", "8"]) == []
-
-
-def test_the_target_in_other_names_is_a_leak() -> None:
-    t = table(code=[0, 1, 0, 1, 2, 2], other=[0, 1, 0, 1, 2, 1], row=range(6))
-    assert leaks(t, ["a", "b", "a", "b", "c", "c"]) == [
-        "feature 'code' tells the target value for value: a leak? --drop code"
-    ]
-
-
-def test_identical_columns_are_noted_unless_they_are_constant() -> None:
-    t = table(a=[1, 2, 3], b=[3, 3, 1], c=[1, 2, 3], d=[0, 0, 0], e=[0, 0, 0])
-    assert leaks(t, ["5", "7", "6"]) == ["columns 'a' and 'c' are identical; --drop c"]
-
-
-def test_many_identical_columns_make_one_note() -> None:
-    t = table(a=[1, 2, 3], b=[1, 2, 3], c=[1, 2, 3], d=[1, 2, 3])
-    assert leaks(t, ["5", "7", "6"]) == [
-        "3 columns repeat others (b = a, c = a, d = a); --drop silences this",
-    ]
-
-
-# ---- arrays
-
-
-def test_images_of_bytes_are_scaled_by_255() -> None:
-    x = np.array([0, 51, 102, 255], np.uint8).reshape(1, 1, 2, 2)
-    inputs = ArrayInputs.fit(x, np.array([0]))
-    assert inputs.shape == (1, 2, 2)
-    assert inputs.notes == ()
-    scaled = inputs.transform(x)
-    assert scaled.dtype == np.float32
-    np.testing.assert_allclose(scaled.ravel(), [0, 0.2, 0.4, 1], rtol=1e-6)
-    with pytest.raises(DataError, match=r"expected images of bytes .* got float64"):
-        inputs.transform(x / 255)
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, np.uint8, np.float16, ">f4"])
-def test_array_features_are_standardised_by_the_training_rows(dtype: type) -> None:
-    x = np.array([[1, 10, 7], [3, 30, 7], [100, 50, 8]]).astype(dtype)
-    inputs = ArrayInputs.fit(x, np.array([0, 1]))
-    scaled = inputs.transform(x)
-    assert scaled.dtype == np.float32
-    assert scaled.tolist() == [[-1, -1, 0], [1, 1, 0], [98, 3, 1]]
-    assert inputs.notes == ("1 of 3 features are constant in the training rows; scaled by 1",)
-
-
-def test_image_channels_are_standardised_each_by_itself() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(50, 3, 4, 4)) * np.array([1, 10, 100]).reshape(3, 1, 1) + 5
-    scaled = ArrayInputs.fit(x, np.arange(50)).transform(x)
-    np.testing.assert_allclose(scaled.mean(axis=(0, 2, 3)), 0, atol=1e-5)
-    np.testing.assert_allclose(scaled.std(axis=(0, 2, 3)), 1, rtol=1e-5)
-
-
-def test_many_rows_and_features_are_scaled_as_few() -> None:
-    x = np.random.default_rng(0).normal(3, 2, size=(2500, 37))
-    rows = np.arange(0, 2500, 3)
-    inputs = ArrayInputs.fit(x, rows)
-    expected = (x - x[rows].mean(axis=0)) / x[rows].std(axis=0)
-    np.testing.assert_allclose(inputs.transform(x), expected, rtol=1e-5, atol=1e-6)
-    assert inputs.transform(x[[7, 2400]]).tobytes() == inputs.transform(x)[[7, 2400]].tobytes()
-
-
-@pytest.mark.parametrize("x", [np.random.default_rng(0).normal(size=(9, 4)), np.ones((9, 2, 3, 3), np.uint8)])
-def test_an_array_fit_survives_json_to_the_bit(x: np.ndarray) -> None:
-    inputs = ArrayInputs.fit(x, np.arange(5))
-    again = inputs_from_dict(json.loads(json.dumps(inputs.to_dict(), allow_nan=False)))
-    assert isinstance(again, ArrayInputs)
-    assert again.shape == inputs.shape
-    assert again.notes == inputs.notes
-    assert again.transform(x).tobytes() == inputs.transform(x).tobytes()
-
-
-def test_arrays_that_cannot_be_learnt_from_are_refused() -> None:
-    rows = np.arange(2)
-    with pytest.raises(DataError, match=r"expected an array of shape \(N, D\) or \(N, C, H, W\), got \(3,\)"):
-        ArrayInputs.fit(np.zeros(3), rows)
-    with pytest.raises(DataError, match="expected an array of numbers, got complex128"):
-        ArrayInputs.fit(np.zeros((3, 2), complex), rows)
-    x = np.arange(6.0).reshape(3, 2)
-    inputs = ArrayInputs.fit(x, rows)
-    with pytest.raises(DataError, match=r"expected rows of shape \(2,\) as in training, got \(3,\)"):
-        inputs.transform(np.zeros((3, 3)))
-    with pytest.raises(DataError, match=r"x\[0, 1\]: 1e\+300 is too far from the training rows"):
-        inputs.transform(np.array([[0.0, 1e300]]))
-    x[2, 1] = np.nan
-    for refuses in (lambda: ArrayInputs.fit(x, rows), lambda: inputs.transform(x)):
-        with pytest.raises(DataError, match=r"x\[2, 1\]: nan is not a finite number; fill or drop it"):
-            refuses()
