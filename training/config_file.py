@@ -88,7 +88,7 @@ def options_of_run(place: str, stored: Mapping[str, Any], parser: Parser) -> dic
 
 def _as_it_was(value: Any, read: Any) -> Any:
     """What was written, where reading it as typed would strip names, or add the usual words for missing."""
-    lists = isinstance(value, list) and isinstance(read, tuple)
+    lists = isinstance(value, list) and isinstance(read, tuple) and read
     return tuple(value) if lists and all(isinstance(one, str) for one in (*value, *read)) else read
 
 
