@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,15 @@ class BatchNorm(Layer):
     With n values a channel, x reaches x_hat directly, through mean and through var; the three paths sum to
     dx = (g - mean(g) - x_hat * mean(g * x_hat)) / sqrt(var + eps),   g = upstream * gamma.
 
+    Where several processes each have some rows of a batch, `total` adds an array up over all of them, and the
+    statistics are the whole batch's, forward and backward; dgamma and dbeta are those of the rows here.
+
     Shapes: x (N, C), (N, C, L) or (N, C, H, W); gamma, beta, running_mean, running_var (C,); y like x.
     Raises: ValueError in training mode for a single value a channel, whose variance says nothing.
     Source: Ioffe & Szegedy 2015, algorithm 1
     """
+
+    total: Callable[[Array], Array] | None = None
 
     def __init__(
         self,
@@ -57,20 +63,23 @@ class BatchNorm(Layer):
                 f"{self.label}: expected more than one value a channel in training mode, got x of shape "
                 f"{x.shape}; use a larger batch, or eval()"
             )
-        if self.training:
+        alone = self.training and self.total is None
+        if alone:
             mean, rest, var = (np.empty(len(gamma), x.dtype) for _ in range(3))
+        elif self.training:
+            mean, rest, var, n = self._of_all(rows, n)
         else:
             mean, var = self.buffers["running_mean"].copy(), self.buffers["running_var"]
             rest = np.zeros_like(mean)
         y = np.empty_like(rows, dtype=np.result_type(x, mean, gamma, beta))
 
         def some(part: slice) -> None:
-            for c in blocks(part, n):  # few channels, which stay in the cache for all passes
-                if self.training:
+            for c in blocks(part, rows.shape[1]):  # few channels, which stay in the cache for all passes
+                if alone:
                     mean[c] = rows[c].mean(axis=1)
                     rest[c] = (rows[c] - mean[c, None]).mean(axis=1)  # of rounding, far from 0
                 centred = _centred(rows[c], mean[c], rest[c])
-                if self.training:
+                if alone:
                     var[c] = (centred * centred).mean(axis=1)
                 scale = gamma[c] * inverse_root(self, var[c], self.eps)
                 np.multiply(centred, scale[:, None], out=y[c])
@@ -80,28 +89,49 @@ class BatchNorm(Layer):
         inverse_std = inverse_root(self, var, self.eps)
         if self.training:
             self._remember(mean + rest, var * (n / (n - 1)))
-        self.cache = x, mean, rest, inverse_std, self.training
+        self.cache = x, mean, rest, inverse_std, n if self.training else 0
         return _shaped(y, x.shape)
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
-        x, mean, rest, inverse_std, batch_statistics = self.cache
+        x, mean, rest, inverse_std, n = self.cache  # n is 0 in evaluation mode
         self.expect("upstream", upstream, *x.shape)
-        rows, u, n = _rows(x), _rows(upstream), x.size // len(mean)
+        rows, u = _rows(x), _rows(upstream)
         scale = self.params["gamma"] * inverse_std
         dgamma, dbeta = np.empty_like(mean, np.result_type(u, rows, mean)), np.empty_like(mean, u.dtype)
         dx = np.empty_like(u, dtype=np.result_type(u, rows, scale))
+        shared = self._pulled_of_all(rows, u) if n and self.total is not None else None
+        sums = (dgamma, dbeta) if shared is None else shared  # over the whole batch
 
         def some(part: slice) -> None:
-            for c in blocks(part, n):
+            for c in blocks(part, rows.shape[1]):
                 x_hat = _centred(rows[c], mean[c], rest[c]) * inverse_std[c, None]
                 dgamma[c], dbeta[c] = (u[c] * x_hat).sum(axis=1), u[c].sum(axis=1)
                 g = u[c]
-                if batch_statistics:  # mean(g) and mean(g x_hat) without their factor gamma
-                    g = g - (dbeta[c, None] + x_hat * dgamma[c, None]) / n
+                if n:  # mean(g) and mean(g x_hat) without their factor gamma
+                    g = g - (sums[1][c, None] + x_hat * sums[0][c, None]) / n
                 np.multiply(g, scale[c, None], out=dx[c])
 
         in_parts(some, len(mean), PASSES * x.size)
         return _shaped(dx, x.shape), self.grads(gamma=dgamma, beta=dbeta)
+
+    def _of_all(self, rows: Array, n: int) -> tuple[Array, Array, Array, int]:
+        """The mean, what rounding left of it, the variance and the values a channel, of the whole batch."""
+        assert self.total is not None
+        *sums, count = self.total(np.append(rows.sum(axis=1, dtype=np.float64), n))
+        mean = (np.array(sums) / count).astype(rows.dtype)
+        centred = rows - mean[:, None]
+        both = [centred.sum(axis=1, dtype=np.float64), (centred * centred).sum(axis=1, dtype=np.float64)]
+        rest, square = self.total(np.stack(both)) / count
+        return mean, rest.astype(rows.dtype), (square - rest * rest).astype(rows.dtype), int(count)
+
+    def _pulled_of_all(self, rows: Array, u: Array) -> tuple[Array, Array]:
+        """dgamma and dbeta of the whole batch."""
+        assert self.total is not None
+        _, mean, rest, inverse_std, _ = self.cache
+        x_hat = _centred(rows, mean, rest) * inverse_std[:, None]
+        both = [(u * x_hat).sum(axis=1, dtype=np.float64), u.sum(axis=1, dtype=np.float64)]
+        dgamma, dbeta = self.total(np.stack(both)).astype(u.dtype)
+        return dgamma, dbeta
 
     def _remember(self, mean: Array, var: Array) -> None:
         for name, new in (("running_mean", mean), ("running_var", var)):

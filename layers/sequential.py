@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .base import Grads, Layer
@@ -12,11 +13,14 @@ from .numbered import Numbered
 class Sequential(Numbered):
     """y = f_n(...f_2(f_1(x)))
 
-    backward composes the pullbacks in reverse order.
+    backward composes the pullbacks in reverse order. `ready`, where one is set, is called with each layer's
+    gradients as soon as they are there, under their dotted names.
 
     Shapes: x as the first layer takes it, y as the last gives it.
     Raises: ValueError where a layer gives no dx and one below it needs it.
     """
+
+    ready: Callable[[Grads], None] | None = None
 
     def forward(self, x: Any) -> Any:
         for name, layer in self.children.items():
@@ -28,13 +32,15 @@ class Sequential(Numbered):
         return x
 
     def backward(self, upstream: Any) -> tuple[Any, Grads]:
-        below = list(self.children.items())
+        below, ready = list(self.children.items()), self.ready
         parts: list[Grads] = []
         while below:
             name, layer = below.pop()
             upstream, grads = self._pull_back(name, layer, upstream)
             if grads:
                 parts.append(grads)
+                if ready is not None:
+                    ready(grads)
             if upstream is None:
                 self._expect_no_params(below, layer)
                 break

@@ -35,6 +35,8 @@ class Loss:
     A loss on other targets overrides `read_target`; one may also override forward and backward themselves.
 
     dprediction has prediction's dtype and shape, and the target is taken in that precision.
+    `weight` is how much the latest examples count together: the mean over several parts of a batch is that
+    of the parts' means, each times its weight.
     Neither call writes to what it was given, and nothing accumulates; backward speaks of the latest forward.
 
     Raises: TypeError for what is no array of numbers; ValueError for an empty batch, NaN or infinity, and
@@ -42,6 +44,7 @@ class Loss:
     """
 
     _reduction = "mean"  # on the class, so that a subclass may forget super().__init__()
+    weight: float = 0.0
 
     def __init__(self, *, reduction: str = "mean") -> None:
         self.reduction = reduction
@@ -102,6 +105,7 @@ class Loss:
                 "leave the sum or mean to reduction"
             )
         divisor = self.count(values, target) if self.reduction == "mean" else 1
+        self.weight = values.size if isinstance(divisor, np.ndarray) else divisor
         if isinstance(divisor, np.ndarray):
             values, derivative, divisor = values / divisor, derivative / _beside(divisor, derivative), 1
         if self.reduction == "none":

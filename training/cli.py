@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from .exits import guarded
+from .launcher import launched
 from .options import parse
 
 
@@ -19,4 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         train(options, arguments)
 
+    here = launched()
+    if here.size > 1:
+        from .mpirun import together
+
+        return together(here, arguments)
     return guarded("train.py", work, arguments)

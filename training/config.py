@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .launcher import launched
 from .options import Options
 from .plan import Plan
 from .prepare import Prepared
@@ -43,6 +44,7 @@ def config(options: Options, prepared: Prepared, plan: Plan, argv: Sequence[str]
         "rows": {name: len(part) for name, part in prepared.parts.items()},
         "input_shape": list(prepared.inputs.shape),
         **{f"{name}_sha256": digest for name, digest in digests(options, prepared).items()},
+        **({"ranks": ranks} if (ranks := launched().size) > 1 else {}),
         "versions": versions(),
     }
 

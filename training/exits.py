@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO, cast
@@ -24,8 +25,11 @@ class Stopped(Exception):
         self.code = 128 + number
 
 
-def guarded(program: str, work: Callable[[], None], argv: Sequence[str]) -> int:
-    """Run and return the exit code; what goes wrong is one line on stderr, with --debug after a traceback."""
+def guarded(program: str, work: Callable[[], None], argv: Sequence[str], *, turn: float = 0.0) -> int:
+    """Run and return the exit code; what goes wrong is one line on stderr, with --debug after a traceback.
+
+    It is said after so many seconds: another process may say it before, and end this one.
+    """
     with _lasting_output() as out:
         try:
             work()
@@ -33,6 +37,7 @@ def guarded(program: str, work: Callable[[], None], argv: Sequence[str]) -> int:
             if out.lost is not None:
                 raise DiskError(f"stdout: cannot be written: {out.lost.strerror}; send it elsewhere")
         except (Exception, KeyboardInterrupt) as error:
+            time.sleep(turn)
             if "--debug" in argv:
                 traceback.print_exc()
             code, said = _diagnosis(error)

@@ -61,14 +61,8 @@ class Keeper:
         if history.best is not None and history.best.epoch != self.best:
             self.run.write_model(self.meta, history.best_state)
             self.best = history.best.epoch
-        plan = self.plan
-        self.run.write_last(
-            {**self.meta, **self.more, "history": as_json(history), "rng": rng_states(plan.model)},
-            model=plan.model.state(),
-            best=history.best_state,
-            optimizer=plan.optimizer.state(),
-            plateau=plan.plateau.state() if plan.plateau else {},
-        )
+        meta, parts = stand_of(self.plan, history)
+        self.run.write_last({**self.meta, **self.more, **meta}, **parts)
         self.any = True
         if history.epochs:
             self.run.write_history(history)
@@ -92,6 +86,16 @@ class Keeper:
             if left
             else "no epoch was finished, so nothing is left behind"
         )
+
+
+def stand_of(plan: Plan, history: History) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """Where a training stands: what take_up needs, as JSON values and as arrays by name."""
+    return {"history": as_json(history), "rng": rng_states(plan.model)}, {
+        "model": plan.model.state(),
+        "best": history.best_state,
+        "optimizer": plan.optimizer.state(),
+        "plateau": plan.plateau.state() if plan.plateau else {},
+    }
 
 
 def as_json(history: History) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -17,9 +15,9 @@ from losses import Loss
 from optim import Optimizer, clip_by_norm
 
 from .guard import diverging, expect_finite, gradient_norm
+from .passes import Alone, Pair, Score, Scores, batches, evaluate, predict
 
-Pair = tuple[Array, Array]  # x and target, row by row
-Scores = Mapping[str, float | None]
+__all__ = ["Epoch", "History", "Pair", "batches", "current_lr", "evaluate", "fit", "predict"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,12 @@ def fit(
     batch_size: int = 32,
     patience: int = 0,
     clip_norm: float | None = None,
-    score: Callable[[Array, Array], Scores] | None = None,
+    score: Score | None = None,
     watch: str = "loss",
     higher: bool = False,
     seed: int = 0,
     history: History | None = None,
+    crew: Alone | None = None,
     after_batch: Callable[[History], None] | None = None,
     after_epoch: Callable[[History], None] | None = None,
 ) -> History:
@@ -91,12 +90,14 @@ def fit(
     bit for bit, if model, optimizer and generators stand where they stood. An exception out of `after_batch`
     or `after_epoch` cuts it off. One that has `stopped` goes on once that is "".
 
+    The `crew` computes gradients and scores: this process alone, or all that mpirun started (see Ranks).
+
     Shapes: train and val are x (n, ...) and target (n, ...); outputs and target are as the loss takes them.
     Raises: Diverged for a loss or gradient that is not finite, before it touches the weights;
     ValueError for arguments that do not fit together.
     """
     _expect_arguments(loss, train, val, epochs, batch_size, patience, score, watch)
-    history = History() if history is None else history
+    history, crew = history or History(), crew or Alone()
     cuts, clock = batches(len(train[0]), batch_size), _Clock(history.seconds)
     history.batches = len(cuts)
     with _learning(model):
@@ -106,11 +107,11 @@ def fit(
             model.train()
             with diverging(epoch, optimizer, clip_norm):
                 for rows in [order[cut] for cut in cuts][history.batch :]:
-                    _train_batch(model, loss, optimizer, train, rows, clip_norm, history)
+                    _train_batch(model, loss, optimizer, train, rows, clip_norm, history, crew)
                     history.seconds = clock.now()
                     if after_batch:
                         after_batch(history)
-                scores = _validate(model, loss, val, score)
+                scores = _validate(model, loss, val, score, crew)
             val_loss = scores.pop("loss", None)
             train_loss = history.loss_sum / len(train[0])
             watched = scores[watch] if watch != "loss" else train_loss if val is None else val_loss
@@ -159,11 +160,11 @@ def _train_batch(
     rows: Array,
     clip_norm: float | None,
     history: History,
+    crew: Alone,
 ) -> None:
     """One update, told to the history."""
-    x, target = train
     try:
-        value, norm = _step(model, loss, optimizer, x[rows], target[rows], clip_norm)
+        value, norm = _step(model, loss, optimizer, train, rows, clip_norm, crew)
     except FloatingPointError as error:
         error.add_note(f"batch {history.batch + 1} of {history.batches}")
         raise
@@ -173,17 +174,19 @@ def _train_batch(
 
 
 def _step(
-    model: Layer, loss: Loss, optimizer: Optimizer, x: Array, target: Array, clip_norm: float | None
+    model: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    train: Pair,
+    rows: Array,
+    clip_norm: float | None,
+    crew: Alone,
 ) -> tuple[float, float]:
     """One update; the loss, and the norm of all gradients together before clipping.
 
     Raises: FloatingPointError for what is not finite, before it touches the weights.
     """
-    outputs = model.forward(x)
-    expect_finite("outputs", outputs)
-    value: float = loss.forward(outputs, target)
-    expect_finite("loss", value)
-    _, grads = model.backward(loss.backward())
+    value, grads = crew.gradient(model, loss, train, rows)
     norm = gradient_norm(grads)
     if clip_norm is not None:
         clip_by_norm(grads, clip_norm)
@@ -191,26 +194,8 @@ def _step(
     return value, norm
 
 
-def evaluate(
-    model: Layer, loss: Loss, data: Pair, score: Callable[[Array, Array], Scores] | None = None
-) -> dict[str, float | None]:
-    """The loss on data in evaluation mode as "loss", and score(outputs, target); None for what is no number.
-
-    Shapes: data x (n, ...) and target (n, ...), as the loss takes it.
-    Raises: FloatingPointError for outputs or a loss that are not finite.
-    """
-    x, target = data
-    outputs = predict(model, x)
-    expect_finite("validation outputs", outputs)
-    value: float = loss.forward(outputs, target)
-    expect_finite("validation loss", value)
-    scores = score(outputs, target) if score else {}
-    finite = {name: v if v is not None and math.isfinite(v) else None for name, v in scores.items()}
-    return {"loss": value, **finite}
-
-
 def _validate(
-    model: Layer, loss: Loss, val: Pair | None, score: Callable[[Array, Array], Scores] | None
+    model: Layer, loss: Loss, val: Pair | None, score: Score | None, crew: Alone
 ) -> dict[str, float | None]:
     """What evaluate says of val, nothing without it.
 
@@ -218,30 +203,7 @@ def _validate(
     """
     for name, array in {**model.params, **model.buffers}.items():  # the last update may have done it
         expect_finite(repr(name), array)
-    return {} if val is None else evaluate(model, loss, val, score)
-
-
-def predict(model: Layer, x: Array, *, batch_size: int = 1024) -> Array:
-    """The model's outputs in evaluation mode, batch by batch; the mode is put back.
-
-    Shapes: x (n, ...), outputs (n, ...).
-    """
-    training = model.training
-    model.eval()
-    try:
-        cuts = batches(len(x), batch_size) or [slice(0)]  # no rows have outputs of a shape, too
-        return np.concatenate([model.forward(x[cut]) for cut in cuts])
-    finally:
-        if training:
-            model.train()
-
-
-def batches(n: int, size: int) -> list[slice]:
-    """n rows cut into slices of `size`; a single row left over joins the one before (BatchNorm needs two)."""
-    starts = list(range(0, n, size))
-    if len(starts) > 1 and n % size == 1:
-        starts.pop()
-    return [slice(start, stop) for start, stop in pairwise([*starts, n])]
+    return {} if val is None else crew.evaluate(model, loss, val, score)
 
 
 def current_lr(optimizer: Optimizer) -> float:

@@ -40,6 +40,7 @@ class Options:
     activation: str = "silu"
     dropout: float = 0.2
     batchnorm: bool = False
+    sync_batchnorm: bool = False
     model: str | None = None
     dtype: str = "float32"
 
@@ -120,6 +121,7 @@ def build_parser() -> Parser:
     add("--activation", choices=tuple(ACTIVATIONS))
     add("--dropout", type=number(0, 0.99), metavar="P", help="chance of zeroing a hidden unit")
     add("--batchnorm", action="store_true", help="normalise before each activation")
+    add("--sync-batchnorm", action="store_true", help="under mpirun, over all ranks' rows")
     add("--model", metavar="FILE.py:NAME", help="your function NAME(input_shape, output_size, rng)")
     add("--dtype", choices=("float32", "float64"))
 
@@ -200,6 +202,7 @@ def _refuse_idle(o: Options) -> None:
     for name, other, idle in (
         *((name, "--model", o.model is not None) for name in ("arch", *OF_MLP)),
         *((name, "--arch linear", o.arch == "linear") for name in OF_MLP),
+        ("sync_batchnorm", "a network without --batchnorm", o.model is None and not o.batchnorm),
         ("out", "--run, the directory itself", o.run is not None),
         ("metric", "--val 0", o.val == 0 and o.metric != "loss"),
         *(

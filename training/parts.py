@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from layers.base import Array
 
 from .encoding.inputs import ArrayInputs, TableInputs
@@ -31,6 +33,12 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def known(self) -> Array:
+        """The rows whose class training has seen, as indices: a loss needs that."""
+        numbers = self.target.dtype.kind == "f"
+        return np.arange(len(self)) if numbers else np.flatnonzero(self.target >= 0)
 
 
 def encode(kind: Problem, inputs: Inputs, data: Dataset, rows: Array, dtype: str) -> Part:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from layers.base import Array
 
 from .config import changed_since, config, data_paths, model_meta
-from .errors import DataError, Diverged
+from .errors import DataError, Diverged, UsageError
 from .exits import Stopped
 from .instead import instead
 from .keeper import Keeper, take_up, to_lower
+from .launcher import launched
 from .lock import locked
 from .loop import History, fit
 from .metrics import Metrics
 from .network import users_builder, users_mistakes
 from .options import Options
 from .parts import Part
+from .passes import Alone
 from .plan import Plan, make_plan
 from .preflight import preflight
 from .prepare import Prepared, prepare
 from .problem import Problem, Regression
+from .reading.files import STDIN
 from .report import report
 from .resume import going_on, refuse_other_input, stand_of
 from .run import Run, free_name, is_run
@@ -89,10 +91,17 @@ def go_on(asked: Options, argv: Sequence[str]) -> None:
 
 def arranged(options: Options, planned: int | None = None) -> tuple[Prepared, Plan]:
     """The data and what will be done with them, shown."""
+    here = launched()
+    if here.size > 1 and options.data == STDIN:
+        raise UsageError("-: expected a file under mpirun, which may hold back where standard input ends")
     build = users_builder(options.model) if options.model else None
     prepared = prepare(options)
     plan = make_plan(options, prepared, build, planned=planned)
     summarise(options, prepared, plan)
+    if here.size > 1:
+        from .mpirun import expect_work_for_all
+
+        expect_work_for_all(here, options, plan)
     for note in [] if options.resume else changed_since(options):
         warn(PROGRAM, note)
     return prepared, plan
@@ -114,11 +123,12 @@ def finish(options: Options, prepared: Prepared, plan: Plan, keeper: Keeper, his
 
 def learn(options: Options, prepared: Prepared, plan: Plan, keeper: Keeper, history: History) -> None:
     """Train, each epoch kept in the run directory; a signal ends it between two batches."""
-    kind, parts = prepared.kind, prepared.parts
+    kind = prepared.kind
     shown = plan.watch if plan.watch != "loss" else next(iter(kind.higher_is_better))
     with (
         Signals() as signals,
         users_mistakes(options.model),
+        crew_of(options, prepared, plan, history, signals) as crew,
         Progress(
             options.progress,
             options.epochs,
@@ -130,9 +140,9 @@ def learn(options: Options, prepared: Prepared, plan: Plan, keeper: Keeper, hist
     ):
 
         def stop_if_asked() -> None:
-            if signals.asked is not None:
+            if (asked := crew.asked()) is not None:
                 keeper.keep(history)
-                raise Stopped(signals.asked, keeper.standing(history))
+                raise Stopped(asked, keeper.standing(history))
 
         def after_batch(history: History) -> None:
             progress.after_batch(history.batch, history.batches)
@@ -140,34 +150,64 @@ def learn(options: Options, prepared: Prepared, plan: Plan, keeper: Keeper, hist
             keeper.after_batch(history)
 
         def after_epoch(history: History) -> None:
-            if plan.plateau:
-                plan.plateau(to_lower(history.epochs[-1].watched, plan.higher))
             keeper.keep(history)
             progress.after_epoch(history)
             stop_if_asked()
 
         try:
-            fit(
-                plan.model,
-                plan.loss,
-                plan.optimizer,
-                rows_of(parts["train"]),
-                known_rows(parts.get("val")),
-                epochs=options.epochs,
-                batch_size=plan.batch_size,
-                patience=plan.patience,
-                clip_norm=options.clip_norm,
-                score=lambda outputs, target: score(kind, outputs, target),
-                watch=plan.watch,
-                higher=plan.higher,
-                seed=options.seed,
-                history=history,
-                after_batch=after_batch,
-                after_epoch=after_epoch,
-            )
+            learning(options, prepared, plan, history, crew, after_batch, after_epoch)
         except Diverged as error:
             raise Diverged(f"{error}; {keeper.kept(history)}") from error
         progress.finish(history)
+
+
+def crew_of(
+    options: Options, prepared: Prepared, plan: Plan, history: History, signals: Signals
+) -> AbstractContextManager[Alone]:
+    """Who computes: this process, or all that mpirun started."""
+    if launched().size == 1:
+        return nullcontext(Alone(signals))
+    from .mpirun import called
+
+    return called(options, prepared, plan, history, signals)
+
+
+def learning(
+    options: Options,
+    prepared: Prepared,
+    plan: Plan,
+    history: History,
+    crew: Alone,
+    after_batch: Callable[[History], None],
+    after_epoch: Callable[[History], None],
+) -> None:
+    """The training itself, as the plan has it."""
+    kind, parts = prepared.kind, prepared.parts
+
+    def follow_plateau(history: History) -> None:
+        if plan.plateau:
+            plan.plateau(to_lower(history.epochs[-1].watched, plan.higher))
+        after_epoch(history)
+
+    fit(
+        plan.model,
+        plan.loss,
+        plan.optimizer,
+        rows_of(parts["train"]),
+        known_rows(parts.get("val")),
+        epochs=options.epochs,
+        batch_size=plan.batch_size,
+        patience=plan.patience,
+        clip_norm=options.clip_norm,
+        score=lambda outputs, target: score(kind, outputs, target),
+        watch=plan.watch,
+        higher=plan.higher,
+        seed=options.seed,
+        history=history,
+        crew=crew,
+        after_batch=after_batch,
+        after_epoch=follow_plateau,
+    )
 
 
 def rows_of(part: Part) -> tuple[Array, Array]:
@@ -178,8 +218,8 @@ def known_rows(part: Part | None) -> tuple[Array, Array] | None:
     """x and target of the rows whose class training has seen: a loss needs that."""
     if part is None:
         return None
-    known = np.ones(len(part), bool) if part.target.dtype.kind == "f" else part.target >= 0
-    return part.x[known], part.target[known]
+    known = part.known
+    return (part.x, part.target) if len(known) == len(part) else (part.x[known], part.target[known])
 
 
 def score(kind: Problem, outputs: Array, target: Array) -> Metrics:

@@ -45,6 +45,7 @@ class Dataset:
         None  # of arrays: the rows' numbers in the file, where they are not 1, 2, ...
     )
     sha256: str | None = None  # of what came on standard input, which cannot be read again
+    columns: tuple[int, ...] | None = None  # of a .npy file, those that are features
 
     def __len__(self) -> int:
         return len(self.features)
@@ -153,9 +154,9 @@ def of_columns(
     """The columns of one array, called col1, col2, ..., the target's apart from the features'."""
     index = {f"col{i + 1}": i for i in range(arrays.x.shape[1])}
     features, column, how = choose_columns(list(index), target, drop, need_target, printable(source))
-    x = arrays.x[:, [index[name] for name in features]]
+    columns = tuple(index[name] for name in features)
     y = arrays.x[:, index[column]] if column else None
-    return Dataset("", "", x, y, column, how, notes=arrays.notes)
+    return Dataset("", "", arrays.x[:, list(columns)], y, column, how, notes=arrays.notes, columns=columns)
 
 
 def of_arrays(arrays: Arrays, source: str, how: str, need_target: bool, missing: Collection[str]) -> Dataset:

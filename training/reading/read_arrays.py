@@ -123,6 +123,13 @@ def read_idx(folder: str | os.PathLike[str]) -> Arrays:
     return replace(assemble(who, list(names), x, y, x_test, y_test, notes=notes), y_name="label")
 
 
+def idx_path(folder: Path, name: str, axes: int) -> Path | None:
+    """The file of one IDX array, None where there is none."""
+    stems = (f"{name}-idx{axes}-ubyte", f"{name}.idx{axes}-ubyte")
+    paths = (folder / (stem + end) for stem in stems for end in ("", ".gz"))
+    return next((path for path in paths if path.exists()), None)
+
+
 def idx_array(folder: Path, name: str, axes: int) -> Array | None:
     """The array of one IDX file, None where there is none.
 
@@ -130,11 +137,10 @@ def idx_array(folder: Path, name: str, axes: int) -> Array | None:
 
     Raises: DataError.
     """
-    stems = (f"{name}-idx{axes}-ubyte", f"{name}.idx{axes}-ubyte")
-    paths = [path for stem in stems for end in ("", ".gz") if (path := folder / (stem + end)).exists()]
-    if not paths:
+    path = idx_path(folder, name, axes)
+    if path is None:
         return None
-    who, raw = printable(paths[0]), read_bytes(paths[0], as_stored)
+    who, raw = printable(path), read_bytes(path, as_stored)
     start, magic = 4 + 4 * axes, UBYTE << 8 | axes
     if raw[:4] != magic.to_bytes(4, "big") and len(raw) >= 4:
         raise DataError(
