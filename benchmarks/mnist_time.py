@@ -67,8 +67,8 @@ def ours(schedule, folder, epochs):
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run"
         command = [sys.executable, ROOT / "train.py", folder, "--hidden", "256,128", "--batch-size", "128"]
-        command += ["--dropout", "0", "--weight-decay", "0", *schedule, "--epochs", str(epochs)]
-        command += ["--progress", "none", "--no-plots", "--run", run]
+        command += ["--activation", "relu", "--dropout", "0", "--weight-decay", "0", *schedule]
+        command += ["--epochs", str(epochs), "--progress", "none", "--no-plots", "--run", run]
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         seconds = time.perf_counter() - start

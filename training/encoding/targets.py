@@ -196,15 +196,25 @@ def _labels(target: Target, place: Place = _row) -> list[str]:
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8")
-    return [str(label).strip() for label in labels.tolist()]
+    return _each(lambda label: str(label).strip(), labels.tolist())
 
 
 def _names(labels: list[str], whole: bool) -> list[str]:
     """Where all classes are whole numbers, 1.0 and +1 are 1."""
     if not whole:
         return labels
-    matches = ((label, _WHOLE.fullmatch(label)) for label in labels)
-    return [match[1].removeprefix("+") if match else label for label, match in matches]
+
+    def plain(label: str) -> str:
+        match = _WHOLE.fullmatch(label)
+        return match[1].removeprefix("+") if match else label
+
+    return _each(plain, labels)
+
+
+def _each(name: Callable[[Any], str], labels: list[Any]) -> list[str]:
+    """The name of every label, worked out once for each that differs."""
+    names = {label: name(label) for label in set(labels)}
+    return [names[label] for label in labels]
 
 
 def _values(target: Target, place: Place) -> Array:
