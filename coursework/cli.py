@@ -97,7 +97,7 @@ def grade_folder(options: argparse.Namespace) -> None:
     tasks, target = chosen(options.only), options.results
     if target is None and not options.json:
         target = Path(RESULTS)
-    if target is not None and (target.is_dir() or not os.access(target.parent, os.W_OK)):
+    if target is not None and not _can_be_written(target):
         raise UsageError(f"--results: expected a file that can be written, got {target}; name another")
     started, graded = time.perf_counter(), list[Graded]()
     for task in tasks:
@@ -114,6 +114,10 @@ def grade_folder(options: argparse.Namespace) -> None:
             raise UsageError(f"--results: {target}: {error.strerror}; name another") from error
         if not options.json:
             print(f"written to {target}, as Gradescope reads it")
+
+
+def _can_be_written(file: Path) -> bool:
+    return not file.is_dir() and os.access(file if file.exists() else file.parent, os.W_OK)
 
 
 def show_progress(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import math
 import os
 import re
@@ -69,10 +70,13 @@ def grade(folder: Path, task: Task, seconds: float = SECONDS) -> Graded:
 
 def unreadable(folder: Path, name: str) -> str:
     """Why a file cannot be run at all, "" where it can be tried."""
+    path = folder / name
     try:
-        content = (folder / name).read_bytes()
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            return f"expected the file {name}, got a link, a folder or a device; hand in the file itself"
+        content = path.read_bytes()
     except FileNotFoundError:
-        others = [path for path in files_in(folder) if path.name.lower() == Path(name).name.lower()]
+        others = [other for other in files_in(folder) if other.name.lower() == path.name.lower()]
         found = (
             f"there is {others[0]}; rename or move it"
             if others
@@ -99,10 +103,12 @@ def unreadable(folder: Path, name: str) -> str:
 
 
 def copy(folder: Path, target: Path) -> None:
+    """Copy what can be read; a file that imports another one will say that it is not there."""
     target.mkdir()
     for path in files_in(folder):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / path, target / path)
+        with contextlib.suppress(PermissionError):
+            shutil.copyfile(folder / path, target / path)
 
 
 def search_path(folder: Path) -> list[str]:

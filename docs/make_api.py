@@ -21,6 +21,7 @@ MODULES = ("layers", "losses", "optim", "optim.schedules", "gradcheck")
 PLACES = {  # module.name -> the heading under which it stands first
     "layers.Layer": "Contract and containers",
     "losses.Loss": "Losses",
+    "losses.class_targets.ClassLoss": "Losses",  # which two losses refer to for their options
     "optim.Optimizer": "Update rules and what goes with them",
 }
 INITS = "Initialisers"

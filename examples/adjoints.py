@@ -87,7 +87,7 @@ def deltas(x, target, sizes=(3, 4, 2), rng=0):
 
 def main():
     rng = np.random.default_rng(0)
-    print("1. Transposes: <u, J v> by forward alone, <Jᵀu, v> by backward alone")
+    print("1. Transposes: <u, J v> by forward alone, <J^T u, v> by backward alone")
     for layer, shape in representatives():
         pushed, pulled = two_sides(layer, draw(shape, rng), rng)
         print(f"{str(layer).splitlines()[0]:<62}{pushed:>13.9f}{pulled:>14.9f}")
@@ -125,7 +125,7 @@ def main():
         print(f"delta{k} = dL/da{k} * sigmoid'(z{k}):", delta[0].round(4))
         print(f"  the graph's adjoint of z{k}, upstream of the affine layer:", end=" ")
         print(np.allclose(delta, graph.adjoints[f"z{k}"], rtol=1e-12, atol=0))
-        print("  db = delta, dW = delta aᵀ with the a below:", end=" ")
+        print("  db = delta, dW = delta a^T with the a below:", end=" ")
         print(np.allclose(grads[f"z{k}.b"], delta[0], rtol=1e-12, atol=0), end=" ")
         print(np.allclose(grads[f"z{k}.W"], delta.T @ graph.values[f"a{k - 1}"], rtol=1e-12, atol=0))
 

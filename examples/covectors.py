@@ -105,7 +105,7 @@ def root(M):
 
 def main(argv=None):
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--picture", type=Path, help="a PNG file to draw")
+    options.add_argument("--picture", type=Path, metavar="FILE", help="a PNG file to draw")
     picture = options.parse_args(argv).picture
     W = matrix(*START)
     E, G = energy(W)
@@ -127,14 +127,14 @@ def main(argv=None):
     for name, (S, rate) in steepest(G).items():
         print(f"{name:<22}(a, b) by ({S[0, 0]:z6.3f}, {S[0, 1]:z6.3f})   E falls at {rate:.3f}")
 
-    print("\n4. Other coordinates, w = A z for w = (a, b): a step moves by A, the gradient by Aᵀ")
+    print("\n4. Other coordinates, w = A z for w = (a, b): a step moves by A, the gradient by A^T")
     A, H, g = np.array([[2.0, 0.0], [1.0, 1.0]]), 2 * C, 2 * G[0]  # dE/da = G_00 + G_11, and so on
     g_z, plain, newton = seen_from(A, g, H)
     v = np.array([0.3, -0.1])
     print(f"<gradient, step>   in w: {g @ v:.4f}   in z: {g_z @ np.linalg.solve(A, v):.4f}")
     print(f"step -g / 100      in w: {(-g / 100).round(4)}   made in z, seen in w: {(plain / 100).round(4)}")
     by_newton = -np.linalg.solve(H, g)
-    print(f"step -H⁻¹g         in w: {by_newton.round(4)}   made in z, seen in w: {newton.round(4)}")
+    print(f"step -H^-1 g       in w: {by_newton.round(4)}   made in z, seen in w: {newton.round(4)}")
 
     print(f"\n5. One gradient, five rules: E after 1, 10 and {STEPS} steps")
     paths = {name: path(rule) for name, rule in RULES.items()}

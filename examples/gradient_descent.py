@@ -64,7 +64,7 @@ def draw(bowls, curves, path):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise SystemExit("matplotlib is not installed; python -m pip install matplotlib") from None
+        sys.exit("gradient_descent.py: error: --picture needs matplotlib; python -m pip install matplotlib")
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     w = BEST + np.linspace(-2.1, 2.1, 200)
@@ -79,14 +79,15 @@ def draw(bowls, curves, path):
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.15))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"\n{path}")
+    try:
+        figure.savefig(path, format="png", dpi=120)
+    except OSError as error:
+        sys.exit(f"gradient_descent.py: error: {path}: {error.strerror}; name a file that can be written")
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--picture", type=Path, metavar="FILE")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="a PNG file to draw")
     picture = parser.parse_args(arguments).picture
 
     print(
@@ -111,6 +112,7 @@ def main(arguments=None):
         print(f"  {name:<9} tau = {TAUS[name]:<5g}", *(f"{path[step][0]:>9.3g}" for step in shown))
     if picture:
         draw(bowls, curves, picture)
+        print("\ndrawn:", picture)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--picture", type=Path, metavar="FILE")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="a .png, .svg or .pdf file to draw")
     picture = parser.parse_args(arguments).picture
 
     print(f"Linear networks, {DEPTH} layers of W = c Q: |dL/dx| / |dL/dy| is c^{DEPTH}.")
@@ -93,16 +93,16 @@ def main(arguments=None):
         print(f"  {title:<20} {norms[0]:>9.2g} {norms[-1]:>9.2g}")
     if picture:
         draw(flows, picture)
+        print("\ndrawn:", picture)
 
 
 def draw(flows, path):
     try:
         draw_flow(flows, path)
-    except ImportError:
-        raise SystemExit(
-            "no picture: matplotlib is not installed; python -m pip install matplotlib"
-        ) from None
-    print(f"\n{path}")
+    except (ImportError, ValueError) as error:  # no matplotlib, or another suffix
+        sys.exit(f"gradient_flow.py: error: {error}")
+    except OSError as error:
+        sys.exit(f"gradient_flow.py: error: {path}: {error.strerror}; name a file that can be written")
 
 
 if __name__ == "__main__":

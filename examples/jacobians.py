@@ -82,7 +82,7 @@ def affine_sizes(N, p, m, width=4):
 
 
 def main():
-    print("1. One Jacobian, three ways: row by row, J v for each column, Jᵀu for each row")
+    print("1. One Jacobian, three ways: row by row, J v for each column, J^T u for each row")
     f, x = chain((3, 4, 4, 4, 2))
     J = jacobian(f, x)[0, :, 0]
     columns = np.stack([jvp(f, x, v[None])[0] for v in np.eye(3)], axis=1)
@@ -119,7 +119,7 @@ def main():
     J = jacobian(Tanh(), x)[0, :, 0]
     print(np.array_str(J, precision=4, suppress_small=True))
     by_hand = u * (1 - np.tanh(x) ** 2)
-    print("Jᵀu:", (J.T @ u[0]).round(4), "  u * (1 - y²):", by_hand[0].round(4))
+    print("J^T u:", (J.T @ u[0]).round(4), "  u * (1 - y^2):", by_hand[0].round(4))
 
 
 if __name__ == "__main__":

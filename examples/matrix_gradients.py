@@ -54,19 +54,19 @@ def same(*pairs):
 
 def main():
     rng = np.random.default_rng(0)
-    print("1. One weight of z = W x: dz/dW_ij is x_j at place i, so that u · dz/dW_ij = u_i x_j")
+    print("1. One weight of z = W x: dz/dW_ij is x_j at place i, so that u . dz/dW_ij = u_i x_j")
     W, x, u = rng.standard_normal((2, 3)), np.array([1.0, 2.0, 3.0]), np.array([10.0, -1.0])
     J = weight_jacobian(2, x)
     numeric = numeric_jacobian(lambda W: W @ x, W)
     print(f"dz/dW {J.shape}, as differences find it: {np.allclose(J, numeric, atol=1e-8)}")
-    print("dz/dW_02 =", J[:, 0, 2], "  u · dz/dW_02 =", u @ J[:, 0, 2], "  u_0 x_2 =", u[0] * x[2])
+    print("dz/dW_02 =", J[:, 0, 2], "  u . dz/dW_02 =", u @ J[:, 0, 2], "  u_0 x_2 =", u[0] * x[2])
 
-    print("\n2. All weights at once: dW = u xᵀ, an outer product")
+    print("\n2. All weights at once: dW = u x^T, an outer product")
     print(np.outer(u, x))
     layer = Affine(3, 2, rng=0).astype(np.float64)
     layer.params["W"][...] = W
     dx, grads = vjp(layer, x[None], u[None])  # the column x as the row x[None]
-    print("the library's dW, dx = Wᵀu and db = u are these:", end=" ")
+    print("the library's dW, dx = W^T u and db = u are these:", end=" ")
     print(same((grads["W"], np.outer(u, x)), (dx[0], W.T @ u), (grads["b"], u)))
 
     print("\n3. Softmax and cross entropy together: p - y")
@@ -77,9 +77,9 @@ def main():
     print("p - y =", (p - y).round(4), "  the library's gradient:", loss.backward()[0].round(4))
     half = y / 2  # weights that do not sum to 1
     J = numeric_jacobian(lambda z: -(half * np.log(softmax(z))).sum(), z)
-    print("with y halved:", J.round(4), "  p Σy - y:", (p * half.sum() - half).round(4))
+    print("with y halved:", J.round(4), "  p sum(y) - y:", (p * half.sum() - half).round(4))
 
-    print("\n4. An MLP on one example: dW_2 = u_2 x_3ᵀ, dW_1 = u_1 x_1ᵀ")
+    print("\n4. An MLP on one example: dW_2 = u_2 x_3^T, dW_1 = u_1 x_1^T")
     D, K, C, N = 4, 5, 3, 6
     model = Sequential(Affine(D, K, bias=False, rng=1), ReLU(), Affine(K, C, bias=False, rng=2))
     W1, W2 = (model.astype(np.float64).params[name] for name in ("0.W", "2.W"))
@@ -99,7 +99,7 @@ def main():
     ours = U2 / N, U1 / N, dW2.mean(axis=0), dW1.mean(axis=0)
     theirs = library(model, SoftmaxCrossEntropy(), X, labels)
     print("all four as in the library:", same(*zip(ours, theirs, strict=True)))
-    print("dW_1 = (U_1 / N)ᵀ X:", same((theirs[3], theirs[1].T @ X)))
+    print("dW_1 = (U_1 / N)^T X:", same((theirs[3], theirs[1].T @ X)))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,12 @@ def test_every_export_is_there_with_its_docstring(entries):
             assert inspect.cleandoc(value.__doc__) in entries[f"{module.__name__}.{name}"], name
 
 
+def test_what_an_entry_tells_to_see_is_an_entry_too(entries):
+    own = {name.rpartition(".")[2] for name in entries}
+    named = {name for text in entries.values() for name in re.findall(r"\(see ([\w]+)\)", text)}
+    assert {"ClassLoss", "beam_decode"} <= named <= own
+
+
 def test_a_signature_is_one_that_python_reads_with_the_same_arguments(entries):
     for name in ("layers.Conv2D", "layers.Graph", "losses.Huber", "optim.Adam", "gradcheck.check_layer"):
         shown = entries[name].partition("\n")[0]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -248,3 +249,36 @@ def test_a_missing_file_is_told_from_one_in_another_place(tmp_path):
     assert said_of(grade(tmp_path, RELU)) == (
         f"expected the file relu.py, there is {Path('hw', 'ReLU.py')}; rename or move it"
     )
+
+
+def test_a_link_or_a_folder_in_place_of_the_file_is_refused_unread(tmp_path):
+    said = "expected the file relu.py, got a link, a folder or a device; hand in the file itself"
+    (tmp_path / "relu.py").mkdir()
+    assert said_of(grade(tmp_path, RELU)) == said
+    (tmp_path / "relu.py").rmdir()
+    (tmp_path / "other.py").write_text(RIGHT)
+    try:
+        (tmp_path / "relu.py").symlink_to("other.py")
+    except OSError:
+        pytest.skip("links may not be made here")
+    assert said_of(grade(tmp_path, RELU)) == said
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_named_pipe_in_place_of_the_file_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "relu.py")
+    assert "got a link, a folder or a device" in said_of(grade(tmp_path, RELU))
+
+
+def test_a_file_beside_it_that_may_not_be_read_costs_nothing(tmp_path, monkeypatch):
+    copyfile = shutil.copyfile
+
+    def refuse(source, target):
+        if Path(source).name == "locked.txt":
+            raise PermissionError(13, "Permission denied", str(source))
+        return copyfile(source, target)
+
+    (tmp_path / "relu.py").write_text(RIGHT)
+    (tmp_path / "locked.txt").write_text("")
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    assert earned(grade(tmp_path, RELU)) == FULL

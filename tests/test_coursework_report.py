@@ -111,6 +111,17 @@ def test_a_mistake_in_the_command_is_one_line_and_exit_code_2(arguments, said, t
     assert not os.listdir(tmp_path)
 
 
+def test_results_that_may_not_be_written_over_are_refused_before_anything_is_graded(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "results.json").write_text("of last year")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "results.json")
+    monkeypatch.setattr("coursework.cli.grade", None)  # not called
+    assert main(["grade", ".", "--only", "relu"]) == 2
+    assert "--results: expected a file that can be written, got results.json" in capsys.readouterr().err
+
+
 PAGE = (ROOT / "docs" / "coursework.md").read_text()
 
 

@@ -1,6 +1,7 @@
 """to_dot: text that Graphviz reads, with the numbers of the picture, whatever the names are."""
 
 import re
+import threading
 from collections import Counter
 from xml.etree import ElementTree
 
@@ -195,3 +196,11 @@ def test_residuals_and_branches_are_wired_as_they_compute():
 def test_half_of_what_the_passes_need_is_refused():
     with pytest.raises(ValueError, match="expected both x and target, got no target; leave out both"):
         ReLU().to_dot(np.ones(3))
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    layer = Tanh()
+    layer.lock = threading.Lock()
+    says = r"Tanh\(\): expected a layer that copy\.deepcopy can copy, got TypeError: .*; open files"
+    with pytest.raises(TypeError, match=says):
+        layer.to_dot(np.ones((2, 2)), np.ones((2, 2)))

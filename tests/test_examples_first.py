@@ -76,10 +76,12 @@ def test_the_step_is_too_small_or_good_or_too_large(load):
 
 def test_the_picture_of_the_descent_is_drawn(load, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra: train)")
-    path = tmp_path / "new" / "descent.png"
-    load("gradient_descent").main(["--picture", str(path)])
+    path, main = tmp_path / "descent.png", load("gradient_descent").main
+    main(["--picture", str(path)])
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert str(path) in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f"drawn: {path}\n")
+    with pytest.raises(SystemExit, match=r"gradient_descent\.py: error: .*nowhere.*No such file"):
+        main(["--picture", str(tmp_path / "nowhere" / "descent.png")])
 
 
 # ---- four_derivatives, expression_swell --------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The examples of the tour's second half: Jacobians, matrix gradients, adjoints, covectors."""
 
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -23,9 +24,9 @@ def rng():
 
 @pytest.mark.parametrize("name", ["jacobians", "matrix_gradients", "adjoints", "covectors"])
 def test_an_example_runs_from_the_checkout_and_finds_all_it_compares_equal(name, tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py")], capture_output=True, text=True, cwd=tmp_path
-    )
+    env = {**os.environ, "PYTHONPATH": "", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("1. ")
     assert "True" in done.stdout

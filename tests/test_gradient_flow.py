@@ -200,3 +200,13 @@ def test_the_example_runs_from_anywhere_and_draws_where_it_is_told(tmp_path):
         assert measured == formula
     assert done.stdout.count("measured") == 5
     assert [path.name for path in tmp_path.iterdir()] == ["flow.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nowhere/flow.png", "nowhere.*No such file"), ("flow.gif", "expected a path that ends in .png")],
+)
+def test_a_picture_that_cannot_be_written_is_refused_in_a_line(example, name, said, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra: train)")
+    with pytest.raises(SystemExit, match=rf"^gradient_flow\.py: error: .*{said}.*$"):
+        example.main(["--picture", str(tmp_path / name)])

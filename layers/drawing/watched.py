@@ -57,12 +57,19 @@ class Watched:
     says which: floating and of y's shape, ½ Σ (y - target)²; integer labels of shape y.shape[:-1], the mean
     of the softmax cross-entropy.
 
-    Raises: TypeError for what is no loss; ValueError for a target that names none; what the layer raises.
+    Raises: TypeError for what is no loss, and a layer that cannot be copied; ValueError for a target that
+    names no loss; what the layer raises.
     """
 
     def __init__(self, layer: Layer, x: Any, target: Any, loss: Any = None) -> None:
         loss = None if loss is None else copy.deepcopy(_expect_loss(loss))
-        self.layer = copy.deepcopy(layer)
+        try:
+            self.layer = copy.deepcopy(layer)
+        except Exception as error:
+            raise TypeError(
+                f"{layer.label}: expected a layer that copy.deepcopy can copy, got {type(error).__name__}: "
+                f"{error}; open files, locks and iterators belong outside the layer"
+            ) from error
         children = self.layer.children if isinstance(self.layer, Container) else {}
         self.members = [("", self.layer), *walk(children)]
         self.order: list[tuple[str, Layer]] = []  # as they ran, of those whose y is not a layer's inside
