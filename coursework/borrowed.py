@@ -40,7 +40,22 @@ def _imports(tree: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
     """Line, module, and the names taken of it; all of them is "everything"."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name, ["everything"]) for alias in node.names)
+            for alias in node.names:
+                yield node.lineno, alias.name, _used(tree, alias.asname or alias.name.partition(".")[0])
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names = [alias.name.replace("*", "everything") for alias in node.names]
             yield node.lineno, node.module or "", names
+
+
+def _used(tree: ast.AST, name: str) -> list[str]:
+    """What a file takes of a module of this name: layers.Layer is Layer, the module itself everything."""
+    dotted = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+    ]
+    within = {id(node.value) for node in dotted}
+    itself = any(
+        isinstance(node, ast.Name) and node.id == name and id(node) not in within for node in ast.walk(tree)
+    )
+    return [node.attr for node in dotted] + ["everything"] * itself

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coursework.borrowed import borrowed
 from coursework.grade import grade
 from coursework.tasks import TASKS
 
@@ -201,6 +202,23 @@ def test_an_answer_of_the_library_is_none_of_the_students(graded):
         "relu.py:1: imports ReLU of layers, where the answers are; write it yourself "
         "(Layer, Loss, Optimizer may be imported)"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "taken"),
+    [
+        ("import layers\nclass ReLU(layers.Layer): pass", ""),
+        ("import layers as L\nclass ReLU(L.Layer): pass", ""),
+        ("import layers, numpy\nReLU = layers.ReLU", "imports ReLU of layers"),
+        ("import layers\nReLU = getattr(layers, 'ReLU')", "imports everything of layers"),
+        ("import layers.relu\nReLU = layers.relu.ReLU", "imports relu of layers.relu"),
+        ("from layers import *", "imports everything of layers"),
+    ],
+)
+def test_a_base_class_may_be_reached_through_its_module_and_an_answer_may_not(tmp_path, source, taken):
+    file = tmp_path / "relu.py"
+    file.write_text(source)
+    assert borrowed(file).partition(", where")[0] == (f"relu.py:1: {taken}" if taken else "")
 
 
 def test_a_result_cannot_be_forged_by_printing_or_by_writing_to_every_descriptor(graded):
