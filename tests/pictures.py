@@ -1,6 +1,7 @@
 """Graphs and networks that are drawn in tests, and what a reader sees of a figure."""
 
 import itertools
+from collections import namedtuple
 from unittest import mock
 
 import numpy as np
@@ -136,6 +137,14 @@ def texts(figure, color=None):
     return [text.get_text() for text in found if color in (None, text.get_color())]
 
 
+Extent = namedtuple("Extent", "x0 y0 x1 y1")
+
+
+def extent(artist, renderer):
+    """As plain numbers: a Bbox works out each of its sides anew whenever it is asked."""
+    return Extent(*artist.get_window_extent(renderer).extents.tolist())
+
+
 def collisions(figure):
     """Texts that overlap one another, a box's edge or the figure's, or have a wire through them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -144,13 +153,13 @@ def collisions(figure):
 
     renderer = FigureCanvasAgg(figure).get_renderer()
     found = [text for text in figure.findobj(Text) if text.get_text()]
-    words = [(text.get_text(), text.get_window_extent(renderer)) for text in found]
-    whole = figure.bbox
+    words = [(text.get_text(), extent(text, renderer)) for text in found]
+    whole = figure.bbox.frozen()
     for (one, a), (other, b) in itertools.combinations(words, 2):
         if min(a.x1, b.x1) - max(a.x0, b.x0) > 0.5 and min(a.y1, b.y1) - max(a.y0, b.y0) > 0.5:
             yield one, other
-    boxes = [patch.get_window_extent(renderer) for patch in figure.findobj(FancyBboxPatch)]
-    boxes += [patch.get_window_extent(renderer) for patch in figure.findobj(Circle) if patch.radius > 4]
+    boxes = [extent(patch, renderer) for patch in figure.findobj(FancyBboxPatch)]
+    boxes += [extent(patch, renderer) for patch in figure.findobj(Circle) if patch.radius > 4]
     for word, a in words:
         if a.x0 < whole.x0 or a.x1 > whole.x1 or a.y0 < whole.y0 or a.y1 > whole.y1:
             yield word, "the edge of the figure"

@@ -122,10 +122,10 @@ def test_a_mark_of_order_other_line_ends_and_a_declared_encoding_are_fine(graded
 
 
 def test_an_endless_loop_costs_what_was_not_judged_by_then_and_is_located(graded):
-    loop = graded(within(BACKWARD, "while True: pass"), seconds=5.0)
+    loop = graded(within(BACKWARD, "while True: pass"), seconds=2.0)
     assert earned(loop) == {"forward": FULL["forward"]}
     assert said_of(loop) == (
-        "not judged: stopped after 5 s in relu.py:11 (backward); is there a loop without an end?"
+        "not judged: stopped after 2 s in relu.py:11 (backward); is there a loop without an end?"
     )
 
 

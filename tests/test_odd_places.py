@@ -78,7 +78,7 @@ sys.exit(predict.main(["run", "flowers.csv", "-o", "answers.csv"]))
 """
 
 
-@pytest.mark.parametrize(("flags", "extras"), [(("-O",), []), (("-W", "error"), []), ((), EXTRAS)], ids=str)
+@pytest.mark.parametrize(("flags", "extras"), [(("-O", "-W", "error"), []), ((), EXTRAS)], ids=str)
 def test_everything_runs_without_asserts_without_extras_and_with_warnings_as_errors(
     commands: Commands, flags: tuple[str, ...], extras: list[str]
 ) -> None:

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(
 # everything that has a memory: slots, schedule, dropout, running statistics, patience
 KEEPS = [
     "--epochs",
-    "12",
+    "6",
     "--hidden",
-    "16",
+    "8",
     "--batch-size",
     "7",
     "--dropout",
@@ -90,6 +90,14 @@ def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     return Commands(tmp_path, capsys)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run of iris that nothing has cut off."""
+    run = str(tmp_path_factory.mktemp("runs") / "whole")
+    assert cli.main([*KEEPS, "iris", "--run", run]) == 0
+    return run
+
+
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every batch."""
@@ -99,13 +107,14 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("options", [["iris"], ["iris", "--schedule", "plateau", "--optimizer", "sgd"]])
 def test_killed_again_and_again_it_ends_as_if_never_killed(commands: Commands, options: list[str]) -> None:
-    """At 25 random instants, most of them inside the write of a checkpoint."""
-    assert commands.train(*KEEPS, *options, "--run", "whole", quick=False).code == 0
+    """At 12 random instants, most of them inside the write of a checkpoint."""
+    options = [*KEEPS, *options, "--epochs", "9"]
+    assert commands.train(*options, "--run", "whole", quick=False).code == 0
     instants, kills = random.Random(0), 0
-    argv = [*KEEPS, *options, "--run", "cut"]
-    while kills < 25:
+    argv = [*options, "--run", "cut"]
+    while kills < 12:
         child = forked(argv)
-        time.sleep(instants.uniform(0.02, 0.15))
+        time.sleep(instants.uniform(0.02, 0.1))
         os.kill(child, signal.SIGKILL)
         code = ended(child)
         if code == 0:
@@ -146,10 +155,9 @@ def signalled(argv: list[str], number: int, *, after: int = 1, times: int = 1, i
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 @pytest.mark.parametrize("after", [1, 10, 16, 36])
 def test_a_signal_ends_it_after_the_batch_and_it_goes_on_from_there(
-    commands: Commands, name: str, code: int, after: int
+    commands: Commands, whole: str, name: str, code: int, after: int
 ) -> None:
     """In the first batch, within an epoch, in the last batch of one (iris has 15 or 16), and later."""
-    assert commands.train(*KEEPS, "iris", "--run", "whole", quick=False).code == 0
     argv = [*KEEPS, "iris", "--run", "cut"]
     assert signalled(argv, getattr(signal, name), after=after) == code
     said = commands.text("out.txt").splitlines()[-1]
@@ -159,16 +167,15 @@ def test_a_signal_ends_it_after_the_batch_and_it_goes_on_from_there(
     went_on = commands.train("--resume", "cut", quick=False)
     assert went_on.code == 0
     assert "resumed   epoch " in went_on.out
-    same("whole", "cut")
+    same(whole, "cut")
 
 
-def test_a_second_signal_ends_it_at_once_with_whole_files(commands: Commands) -> None:
+def test_a_second_signal_ends_it_at_once_with_whole_files(commands: Commands, whole: str) -> None:
     argv = [*KEEPS, "iris", "--run", "cut"]
     assert signalled(argv, signal.SIGINT, after=20, times=2) == 130
     assert "again to quit at once" in commands.text("out.txt")
-    assert commands.train(*KEEPS, "iris", "--run", "whole", quick=False).code == 0
     assert commands.train("--resume", "cut", quick=False).code == 0
-    same("whole", "cut")
+    same(whole, "cut")
 
 
 def test_a_hang_up_that_was_ignored_from_the_start_stays_ignored(commands: Commands) -> None:

@@ -133,7 +133,7 @@ def program(*argv: str, options: tuple[str, ...] = (), **how: Any) -> subprocess
     )
 
 
-@pytest.mark.parametrize("options", [("-W", "error"), ("-O",), ("-W", "error", "-I")])
+@pytest.mark.parametrize("options", [("-O", "-W", "error"), ("-W", "error", "-I")])
 def test_it_runs_with_warnings_as_errors_without_asserts_and_alone(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
