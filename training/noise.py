@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from layers import Container, Layer
+from layers import Layer
 from layers.base import Array
-from layers.container import walk
+
+from .inside import inside
 
 
 class RowNoise(np.random.Generator):
     """A generator that draws for the rows `start` to `stop` of a batch of `of` rows, and stands afterwards
     where one that drew for all of them stands.
 
-    A size whose first axis has those rows (or as many for each: N T of N) is taken for a share of a batch;
-    what is drawn in another size is the same on all ranks.   It shares its state with the generator it is of.
+    A size whose first axis has those rows (or as many for each: N T of N) is taken for a share of a batch,
+    and so is a single number, where it is that of the rows; what is drawn in another size is the same on all
+    ranks.   It shares its state with the generator it is of.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -25,39 +27,47 @@ class RowNoise(np.random.Generator):
         self.start, self.stop, self.of = 0, 1, 1
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        times = self._times(size) if out is None else 0
+        times, row = self._rows(size) if out is None else (0, ())
         if not times:
             return super().random(size, dtype, out)
-        entries = times * math.prod(size[1:])  # a row
+        entries = times * math.prod(row)
         self._skip(self.start * entries, dtype)
         drawn = super().random(size, dtype)
         self._skip((self.of - self.stop) * entries, dtype)
         return drawn
 
     def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        times = self._times(size) if out is None else 0
+        times, row = self._rows(size) if out is None else (0, ())
         if not times:
             return super().standard_normal(size, dtype, out)
-        return self._own(super().standard_normal((times * self.of, *size[1:]), dtype), times)
+        return self._own(super().standard_normal((times * self.of, *row), dtype), times)
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
-        times = self._times(size)
+        times, row = self._rows(size)
         if not times:
             return super().normal(loc, scale, size)
-        return self._own(super().normal(loc, scale, (times * self.of, *size[1:])), times)
+        return self._own(super().normal(loc, scale, (times * self.of, *row)), times)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
-        times = self._times(size)
+        times, row = self._rows(size)
         if not times:
             return super().uniform(low, high, size)
-        return self._own(super().uniform(low, high, (times * self.of, *size[1:])), times)
+        return self._own(super().uniform(low, high, (times * self.of, *row)), times)
 
-    def _times(self, size: Any) -> int:
-        """How many entries of the first axis a row has; 0 where it does not hold rows."""
+    def binomial(self, n: Any, p: Any, size: Any = None) -> Any:
+        times, row = self._rows(size)
+        if not times:
+            return super().binomial(n, p, size)
+        return self._own(super().binomial(n, p, (times * self.of, *row)), times)
+
+    def _rows(self, size: Any) -> tuple[int, tuple[int, ...]]:
+        """How many entries of the first axis a row has, 0 where it holds no rows; the shape of an entry."""
         rows = self.stop - self.start
+        if isinstance(size, int | np.integer):
+            return int(size == rows), ()
         if not isinstance(size, tuple) or not size or size[0] % rows:
-            return 0
-        return int(size[0] // rows)
+            return 0, ()
+        return int(size[0] // rows), size[1:]
 
     def _own(self, drawn: Array, times: int) -> Array:
         return drawn[times * self.start : times * self.stop]
@@ -80,8 +90,7 @@ class RowNoise(np.random.Generator):
 def noisy(model: Layer) -> list[tuple[Layer, str, RowNoise]]:
     """Where the layers of a model hold a generator, and what draws in its place for a share of a batch."""
     found, made = [], dict[int, RowNoise]()
-    leaves = [layer for _, layer in walk(model.children)] if isinstance(model, Container) else []
-    for layer in (model, *leaves):
+    for layer in inside(model):
         for name, value in vars(layer).items():
             if type(value) is np.random.Generator:
                 found.append((layer, name, made.setdefault(id(value), RowNoise(value))))

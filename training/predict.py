@@ -22,6 +22,7 @@ from .encoding.inputs import inputs_from_dict
 from .encoding.targets import targets_from_dict
 from .errors import CheckpointError, DataError, DiskError, UsageError
 from .exits import guarded
+from .launcher import launched
 from .network import NETWORKS, users_builder, users_mistakes
 from .parts import Inputs, transform
 from .problem import Classification, Problem, answers, problem
@@ -75,7 +76,9 @@ class Trained:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run predict.py with these arguments and return its exit code."""
+    """Run predict.py with these arguments and return its exit code; of several processes the first does."""
+    if launched().rank:
+        return 0
     arguments = sys.argv[1:] if argv is None else list(argv)
     return guarded(PROGRAM, lambda: predict(arguments), arguments)
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from layers import BatchNorm, Container, Layer, Sequential
 from layers.base import Array, Grads
-from layers.container import walk
 from losses import Loss
 from losses.class_targets import ClassLoss
 
 from .distributed import part
 from .flat import OVERLAP, Flat
+from .inside import inside
 from .noise import noisy
 from .passes import Alone, Pair, Score, predict, scored
 from .signals import Signals
@@ -56,12 +56,11 @@ class Ranks(Alone):
         self._shared = True  # whether the batch under way is shared
         self._asked = False  # whether some rank was asked to end, as of the latest exchange
 
-        inside = [layer for _, layer in walk(model.children)] if isinstance(model, Container) else []
         noise = noisy(model)
         self.noise = [one for _, _, one in noise]
         # layer, attribute, its value within `with`
         self._changes: list[tuple[Layer, str, Any]] = list(noise)
-        for layer in (model, *inside):
+        for layer in inside(model):
             if isinstance(layer, BatchNorm) and sync_batchnorm:
                 self._changes.append((layer, "total", self.total))
         if self.early:
