@@ -259,8 +259,10 @@ def test_gradients_that_differ_in_shape_and_an_exception_nobody_catches_end_all(
         "grads = {'W': np.full(3, 1.0 + rank()), 'b': np.ones(2, np.float32)}\n"
         "average_gradients(grads, weight=1 + 2 * rank())\n"  # 1 and 2, counted once and three times
         "assert (grads['W'] == 1.75).all() and grads['b'].dtype == np.float32, grads\n"
-        "try:\n    average_gradients({'W': np.ones(3 + rank())})\n"
-        "except ValueError as error:\n    assert 'others on rank 1' in str(error)\n"
+        "average_gradients({})\n"
+        "for mine in {'W': np.ones(3 + rank())}, {'W': np.ones(4)} if rank() else grads:\n"
+        "    try:\n        average_gradients(mine)\n        raise AssertionError(mine)\n"
+        "    except ValueError as error:\n        assert 'others on rank 1' in str(error)\n"
         "if rank() == 1:\n    raise KeyError('mine')\n"
         "average_gradients(grads)\n"
     )
