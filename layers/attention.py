@@ -67,10 +67,8 @@ class ScaledDotProductAttention(Layer):
         q, k, v, A, inputs = self.cache  # q / sqrt(D), as forward left it
         self.expect("upstream", upstream, *A.shape[:-1], v.shape[-1])
         dtype = np.result_type(upstream, A, v)
-        dq, dk = (
-            np.empty_like(q, dtype=np.result_type(dtype, k)),
-            np.empty_like(k, dtype=np.result_type(dtype, q)),
-        )
+        dq = np.empty_like(q, dtype=np.result_type(dtype, k))
+        dk = np.empty_like(k, dtype=np.result_type(dtype, q))
         dv = np.empty_like(v, dtype=np.result_type(upstream, A))
 
         def some(n: Any) -> None:
