@@ -137,7 +137,7 @@ def signalled(argv: list[str], number: int, *, after: int = 1, times: int = 1, i
     def prepare() -> None:
         signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)  # however the tests were started
         count = 0
-        step = loop._step
+        step = loop._train_batch
 
         def counted(*arguments: Any) -> Any:
             nonlocal count
@@ -147,7 +147,7 @@ def signalled(argv: list[str], number: int, *, after: int = 1, times: int = 1, i
                     os.kill(os.getpid(), number)
             return step(*arguments)
 
-        loop._step = counted
+        loop._train_batch = counted
 
     return ended(forked(argv, prepare))
 

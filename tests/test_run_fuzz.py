@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run cut off in its second epoch, one checkpoint before it beside the last."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "flowers.csv").write_text(flowers(24))
-    step, left = loop._step, [3]
+    step, left = loop._train_batch, [3]
 
     def counted(*arguments: Any) -> Any:
         left[0] -= 1
@@ -43,12 +43,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             os.kill(os.getpid(), signal.SIGINT)
         return step(*arguments)
 
-    loop._step = counted
+    loop._train_batch = counted
     try:
         argv = [str(folder / "flowers.csv"), "--epochs", "2", "--hidden", "2", "--batch-size", "8"]
         code, _ = said([*argv, "--dropout", "0.1", "--no-plots", "--run", str(folder / "cut")])
     finally:
-        loop._step = step
+        loop._train_batch = step
     assert code == 130
     assert (folder / "cut/last.prev.npz").exists()
     return folder / "cut"

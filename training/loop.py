@@ -162,36 +162,22 @@ def _train_batch(
     history: History,
     crew: Alone,
 ) -> None:
-    """One update, told to the history."""
+    """One update, told to the history.
+
+    Raises: FloatingPointError for what is not finite, before it touches the weights.
+    """
     try:
-        value, norm = _step(model, loss, optimizer, train, rows, clip_norm, crew)
+        value, grads = crew.gradient(model, loss, train, rows)
+        norm = gradient_norm(grads)  # of all together, before clipping
+        if clip_norm is not None:
+            clip_by_norm(grads, clip_norm)
+        optimizer.step(grads)
     except FloatingPointError as error:
         error.add_note(f"batch {history.batch + 1} of {history.batches}")
         raise
     history.batch += 1
     history.loss_sum += value * len(rows)
     history.grad_norm = max(history.grad_norm, norm)
-
-
-def _step(
-    model: Layer,
-    loss: Loss,
-    optimizer: Optimizer,
-    train: Pair,
-    rows: Array,
-    clip_norm: float | None,
-    crew: Alone,
-) -> tuple[float, float]:
-    """One update; the loss, and the norm of all gradients together before clipping.
-
-    Raises: FloatingPointError for what is not finite, before it touches the weights.
-    """
-    value, grads = crew.gradient(model, loss, train, rows)
-    norm = gradient_norm(grads)
-    if clip_norm is not None:
-        clip_by_norm(grads, clip_norm)
-    optimizer.step(grads)
-    return value, norm
 
 
 def _validate(
