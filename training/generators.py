@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from layers import Container, Layer
+from layers import Layer
 
 from .errors import CheckpointError
+from .inside import held
 
 Source = np.random.Generator | np.random.RandomState | random.Random
 
@@ -51,26 +52,7 @@ def generators(model: Layer) -> Iterator[tuple[str, Source]]:
     """The random generators inside a model by dotted name, each once: attributes of its layers, also in
     lists and dicts, also of layers that a user's layer holds.
     """
-    seen: set[int] = set()
-
-    def within(value: Any, place: str) -> Iterator[tuple[str, Source]]:
-        if not isinstance(value, Source | Layer | list | tuple | dict) or id(value) in seen:
-            return
-        seen.add(id(value))
-        if isinstance(value, Source):
-            yield place, value
-            return
-        inner: dict[Any, Any]
-        if isinstance(value, Container):
-            inner = {**value.children, **{k: v for k, v in vars(value).items() if k != "children"}}
-        elif isinstance(value, Layer):
-            inner = vars(value)
-        else:
-            inner = value if isinstance(value, dict) else dict(enumerate(value))
-        for name, one in inner.items():
-            yield from within(one, f"{place}.{name}".lstrip("."))
-
-    return within(model, "")
+    return held(model, Source)
 
 
 def _state(rng: Source) -> Any:
