@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from gradcheck.load import did_you_mean
+from gradcheck.cli import Parser
+from gradcheck.load import UsageError, did_you_mean
 from gradcheck.report import plural
 
 from .grade import SECONDS, Graded, grade
@@ -30,10 +30,6 @@ examples:
 
 exit codes: 0 graded or stripped, whatever the points; 2 usage; 130 Ctrl-C
 """
-
-
-class UsageError(Exception):
-    """What cannot be done, and what to type instead, in one line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,13 +131,6 @@ def chosen(names: Sequence[str] | None) -> list[Task]:
                 f"--only: expected one of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}"
             )
     return [task for task in TASKS if not names or task.name in names]
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 
 
 def _seconds(text: str) -> float:

@@ -201,7 +201,7 @@ class Parser(argparse.ArgumentParser):
     """argparse whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message.removeprefix('argument ')}; see python -m gradcheck --help")
+        raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ ENDS = 'put what ends Python under if __name__ == "__main__"'
 
 
 class UsageError(Exception):
-    """What cannot be checked, and what to type instead, in one line."""
+    """What cannot be done, and what to type instead, in one line."""
 
 
 def split_spec(spec: str) -> tuple[str, str]:
