@@ -1,27 +1,13 @@
 """Models, losses and rows for the training loop, so small that each step is known."""
 
 import numpy as np
+from right_layers import Scale
 
 import layers as L
 from layers import Layer, Sequential
 from losses import MSE
 from optim import SGD
 from training.loop import fit
-
-
-class Scale(Layer):
-    """y = gamma * x.   Shapes: x (N, D), gamma (D,)."""
-
-    def __init__(self, features):
-        self.params = {"gamma": np.ones(features)}
-
-    def forward(self, x):
-        self.cache = x
-        return self.params["gamma"] * x
-
-    def backward(self, upstream):
-        x = self.cache
-        return upstream * self.params["gamma"], {"gamma": (upstream * x).sum(axis=0)}
 
 
 class Recorder(Scale):
