@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 
 from .base import Array, Grads, Layer
@@ -19,10 +21,10 @@ class ELU(Layer):
 
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
-        t = np.tanh(np.minimum(x, 0) / 2)
+        t = np.tanh(x.clip(-inf, 0) / 2)
         below = 2 * t / (1 - t)  # e^x - 1, 0 where x > 0; in float32 np.expm1 takes twice as long
         self.cache = x, below
-        y: Array = np.maximum(x, 0) + self.alpha * below
+        y: Array = x.clip(0, inf) + self.alpha * below
         return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:

@@ -49,6 +49,8 @@ _ERFC_22 = (
     -3.8680562397530596e-10,
 )
 
+_K = 3.5 * math.sqrt(2)  # what |x| is added to, where 3.5 is added to z
+
 PIECE = 2**17  # entries: the steps below stay in the processor's cache, piece by piece
 PASSES = 40  # over x, a call
 
@@ -57,18 +59,25 @@ def normal(x: Array) -> tuple[Array, Array]:
     """The standard normal distribution and its density: Phi(x) = erfc(-x / sqrt 2) / 2 and
     phi(x) = e^(-x^2 / 2) / sqrt(2 pi). NumPy has no erfc: a polynomial.
     """
-    z = np.minimum(np.maximum(x, -x) / math.sqrt(2), 30)  # |x| / sqrt 2; e^-900 is 0, z^2 must not overflow
-    bell = np.exp(-z * z)
-    t = 3.5 / (3.5 + z)
-    u = 2 * t - 1
+    a = x.clip(-42, 42)  # e^-882 is 0, and a^2 must not overflow
+    bell = a * a
+    bell *= -0.5
+    np.exp(bell, out=bell)  # e^(-z^2), z = |x| / sqrt 2
+    a = np.maximum(a, -a, out=a)
+    a += _K
+    t = np.divide(_K, a, out=a)  # 3.5 / (3.5 + z)
+    u = t * 2
+    u -= 1
     *terms, last = _ERFC_10 if np.finfo(x.dtype).bits <= 32 else _ERFC_22
     tail = last * u
     for term in terms[:0:-1]:  # Horner's scheme, in place
         tail += term
         tail *= u
     tail += terms[0]
-    tail *= t * bell / 2  # erfc(z) / 2: from 1/2 down to 0
-    bell /= math.sqrt(2 * math.pi)
+    t *= bell
+    t *= 0.5
+    tail *= t  # erfc(z) / 2: from 1/2 down to 0
+    bell *= 1 / math.sqrt(2 * math.pi)
     return np.maximum(tail, (x > 0) - tail), bell  # tail, and where x > 0 1 - tail
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Grads, Layer
-
-MANY, LONG = 4096, 256  # entries
 
 
 class ReLU(Layer):
@@ -19,7 +18,7 @@ class ReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
-        y: Array = np.maximum(x, _zeros_beside(x) if x.size > MANY else 0)
+        y: Array = x.clip(0, inf)  # np.maximum takes twice as long beside a number
         self.cache = y  # y > 0 where x > 0, and the next layer keeps y anyway
         return y
 
@@ -42,7 +41,7 @@ class LeakyReLU(Layer):
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
         self.cache = x
-        y: Array = np.maximum(x, 0) + self.slope * np.minimum(x, 0)
+        y: Array = x.clip(0, inf) + self.slope * x.clip(-inf, 0)
         return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
@@ -68,14 +67,14 @@ class PReLU(Layer):
         a = self.params["a"]
         self.expect("x", x, *(("N", len(a), ...) if len(a) > 1 else (...,)))
         self.cache = x
-        y: Array = np.maximum(x, 0) + self._beside(x) * np.minimum(x, 0)
+        y: Array = x.clip(0, inf) + self._beside(x) * x.clip(-inf, 0)
         return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
         x, a = self.cache, self.params["a"]
         self.expect("upstream", upstream, *x.shape)
         dx = _bent(upstream, x, self._beside(x))
-        share = upstream * np.minimum(x, 0)  # each entry's say in its channel's a
+        share = upstream * x.clip(-inf, 0)  # each entry's say in its channel's a
         da = share.sum(axis=(0, *range(2, x.ndim))) if len(a) > 1 else share.sum(keepdims=True).reshape(1)
         return dx, self.grads(a=da)
 
@@ -86,13 +85,6 @@ class PReLU(Layer):
 
     def __repr__(self) -> str:
         return f"PReLU({len(self.params['a'])})"
-
-
-def _zeros_beside(x: Array) -> Array:
-    """Zeros for one place on x's slowest axis: two arrays make NumPy's quick loop, x and 0 do not."""
-    slowest = max(range(x.ndim), key=x.strides.__getitem__)
-    row = x[*[slice(None)] * slowest, :1]
-    return np.zeros_like(row if row.size >= LONG else x)
 
 
 def _bent(upstream: Array, x: Array, slope: float | Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 
 from .base import Array, Grads, Layer
@@ -57,7 +59,7 @@ class Softplus(Layer):
     def forward(self, x: Array) -> Array:
         self.expect("x", x, ...)
         self.cache = x
-        y: Array = np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))  # e^-|x| cannot overflow
+        y: Array = x.clip(0, inf) + np.log1p(np.exp(np.minimum(x, -x)))  # e^-|x| cannot overflow
         return y
 
     def backward(self, upstream: Array) -> tuple[Array, Grads]:
