@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,20 +39,18 @@ class Affine(Layer):
         W, b = self.params["W"], self.params.get("b")
         self.expect("x", x, "N", ..., W.shape[1])
         self.cache = x
-        y: Array = _product(x)(_rows(x), W.T)  # (N, in)(in, out) -> (N, out)
-        if b is not None:
-            y = np.add(y, b, out=y if y.dtype == b.dtype else None)
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(W))
+        y = _times(x, W.T)  # (N, in)(in, out) -> (N, out)
+        return y if b is None else np.add(y, b, out=y if y.dtype == b.dtype else None)
 
     def backward(self, upstream: Array) -> tuple[Array | None, Grads]:
         x, W = self.cache, self.params["W"]
-        shape = x.shape
-        self.expect("upstream", upstream, *shape[:-1], len(W))
-        product, x, upstream = _product(x), _rows(x), _rows(upstream)
-        dx = None
-        if self.input_grad:
-            dx = product(upstream, W).reshape(shape)  # (N, out)(out, in) -> (N, in)
-        dW = product(upstream.T, x)  # (out, N)(N, in) -> (out, in)
+        self.expect("upstream", upstream, *x.shape[:-1], len(W))
+        dx = _times(upstream, W) if self.input_grad else None  # (N, out)(out, in) -> (N, in)
+        if x.ndim == 2:
+            dW = upstream.T.dot(x)  # (out, N)(N, in) -> (out, in)
+        else:
+            x, upstream = _rows(x), _rows(upstream)
+            dW = product(upstream.T, x)
         if "b" not in self.params:
             return dx, self.grads(W=dW)
         db = upstream.sum(axis=0)  # (N, out) -> (out,)
@@ -64,11 +61,13 @@ class Affine(Layer):
         return f"Affine({in_features} -> {out_features}{'' if 'b' in self.params else ', bias=False'})"
 
 
+def _times(x: Array, A: Array) -> Array:
+    """x A over x's last axis, all axes before it as one batch; in parts where time is among them, beside
+    layers that share their work out."""
+    y: Array = x.dot(A) if x.ndim == 2 else product(_rows(x), A).reshape(*x.shape[:-1], A.shape[1])
+    return y
+
+
 def _rows(x: Array) -> Array:
-    """x as a matrix: the axes before the last are all batch, and so one product does for all."""
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-
-
-def _product(x: Array) -> Callable[[Array, Array], Array]:
-    """How matrices multiply: where time is an axis, beside layers that share their work out in parts."""
-    return np.ndarray.dot if x.ndim == 2 else product
+    """x as a matrix, a row for each index of the axes before the last."""
+    return x.reshape(-1, x.shape[-1])
