@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from array_files import X, Y, header_bytes, npy_bytes, save
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from properties import given, settings, st
 from readers import read_npy, read_npz
 
 from training.errors import DataError

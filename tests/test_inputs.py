@@ -7,9 +7,8 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from input_tables import decimals, fit, rows_of, subset, table
+from properties import given, settings, st
 
 from training.encoding.inputs import TableInputs, inputs_from_dict
 from training.errors import DataError

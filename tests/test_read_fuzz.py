@@ -9,8 +9,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from properties import given, settings, st
 
 from training.errors import DataError, UsageError, UserError
 from training.options import Options

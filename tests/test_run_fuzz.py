@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import flowers
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from properties import example, given, settings, st
 
 from training import checkpoint, cli, loop, predict
 from training.errors import CheckpointError, UsageError

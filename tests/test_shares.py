@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Commands, flowers
-from hypothesis import given
-from hypothesis import strategies as st
+from properties import given, st
 
 from layers import Affine, BatchNorm, Dropout, Layer, Sequential, Tanh
 from layers.base import Array

@@ -6,8 +6,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from properties import given, settings, st
 
 from training.encoding.split import Split, split
 from training.errors import DataError, UsageError

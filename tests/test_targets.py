@@ -6,8 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from properties import example, given, settings, st
 
 from training.encoding.targets import ClassTargets, NumberTargets, targets_from_dict
 from training.errors import DataError
