@@ -52,7 +52,7 @@ def test_the_first_example_is_short_and_the_two_commands_are_there():
     commands = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     assert [command.split(" && ")[1].strip() for command in commands] == [
         "python train.py",
-        "python -m pytest",
+        "python -m pytest -n auto",
     ]
 
 
