@@ -107,12 +107,13 @@ class _MaxPool(_Pool):
         def gradients(channels: slice) -> Iterator[Array]:
             best, upstream, free = y[channels], u[channels], np.ones(y[channels].shape, np.bool_)
             entries = self.entries(pad(x[channels], self.padding, math.nan), count)  # equal to nothing
-            nans = self._last_nans(x[channels], count) if (best != best).any() else repeat(False)
+            nans = self._last_nans(x[channels], count) if (best != best).any() else repeat(None)
             for entry, nan in zip(entries, nans, strict=False):
                 won = entry == best
                 won &= free  # the first of equals
                 free ^= won
-                won |= nan
+                if nan is not None:
+                    won |= nan
                 yield upstream * won
 
         return self.dx(shape, count, u.dtype, gradients), {}
