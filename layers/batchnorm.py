@@ -14,7 +14,7 @@ from .sizes import Sizes, real, size
 from .standardise import epsilon, inverse_root
 from .windows import batch_first, batch_last
 
-PASSES = 8  # over x, a call
+PASSES = 4  # over x, a call
 
 
 class BatchNorm(Layer):
@@ -77,10 +77,12 @@ class BatchNorm(Layer):
             for c in blocks(part, rows.shape[1]):  # few channels, which stay in the cache for all passes
                 if alone:
                     mean[c] = rows[c].mean(axis=1)
-                    rest[c] = (rows[c] - mean[c, None]).mean(axis=1)  # of rounding, far from 0
-                centred = _centred(rows[c], mean[c], rest[c])
+                centred = rows[c] - mean[c, None]
                 if alone:
-                    var[c] = (centred * centred).mean(axis=1)
+                    rest[c] = centred.mean(axis=1)  # of rounding, far from 0
+                centred -= rest[c, None]
+                if alone:
+                    var[c] = np.multiply(centred, centred, out=y[c]).mean(axis=1)
                 scale = gamma[c] * inverse_root(self, var[c], self.eps)
                 np.multiply(centred, scale[:, None], out=y[c])
                 y[c] += beta[c, None]
@@ -104,11 +106,15 @@ class BatchNorm(Layer):
 
         def some(part: slice) -> None:
             for c in blocks(part, rows.shape[1]):
-                x_hat = _centred(rows[c], mean[c], rest[c]) * inverse_std[c, None]
-                dgamma[c], dbeta[c] = (u[c] * x_hat).sum(axis=1), u[c].sum(axis=1)
+                x_hat = _centred(rows[c], mean[c], rest[c])
+                x_hat *= inverse_std[c, None]
+                dgamma[c] = np.multiply(u[c], x_hat, out=dx[c]).sum(axis=1)
+                dbeta[c] = u[c].sum(axis=1)
                 g = u[c]
-                if n:  # mean(g) and mean(g x_hat) without their factor gamma
-                    g = g - (sums[1][c, None] + x_hat * sums[0][c, None]) / n
+                if n:  # less mean(g) and x_hat mean(g x_hat), as yet without their factor gamma
+                    np.multiply(x_hat, sums[0][c, None] / n, out=dx[c])
+                    dx[c] += sums[1][c, None] / n
+                    g = np.subtract(g, dx[c], out=dx[c])
                 np.multiply(g, scale[c, None], out=dx[c])
 
         in_parts(some, len(mean), PASSES * x.size)

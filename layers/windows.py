@@ -40,7 +40,7 @@ def batch_last(x: Array) -> Array:
     Layers of images keep it so under the shape (N, C, *sizes), and elementwise layers follow. A tap of a
     kernel meets long runs of neighbours then, however few the channels, and one matrix product has the batch.
     """
-    last = np.moveaxis(x, 0, -1)
+    last = x.transpose(*range(1, x.ndim), 0)
     if last.flags.c_contiguous:
         return last
     y = np.empty(last.shape, x.dtype)
@@ -52,7 +52,7 @@ def batch_last(x: Array) -> Array:
 
 def batch_first(x: Array) -> Array:
     """The view (N, C, *sizes) of x (C, *sizes, N)."""
-    return np.moveaxis(x, -1, 0)
+    return x.transpose(-1, *range(x.ndim - 1))
 
 
 def pad(x: Array, padding: Sizes, value: float = 0.0) -> Array:
