@@ -7,7 +7,7 @@ from benchmarks.false_alarms import HONEST, LAYERS, LOSSES, Run, draw_run, each,
 from gradcheck import check_layer
 from layers import Layer
 
-SAMPLE = range(90)
+SAMPLE = range(140)
 ROWS = {name: (build, x) for name, build, x, *target in HONEST if not target}
 
 

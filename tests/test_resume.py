@@ -107,14 +107,14 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("options", [["iris"], ["iris", "--schedule", "plateau", "--optimizer", "sgd"]])
 def test_killed_again_and_again_it_ends_as_if_never_killed(commands: Commands, options: list[str]) -> None:
-    """At 12 random instants, most of them inside the write of a checkpoint."""
-    options = [*KEEPS, *options, "--epochs", "9"]
+    """At 25 random instants, most of them inside the write of a checkpoint."""
+    options = [*KEEPS, *options, "--epochs", "12"]
     assert commands.train(*options, "--run", "whole", quick=False).code == 0
     instants, kills = random.Random(0), 0
     argv = [*options, "--run", "cut"]
-    while kills < 12:
+    while kills < 25:
         child = forked(argv)
-        time.sleep(instants.uniform(0.02, 0.1))
+        time.sleep(instants.uniform(0.02, 0.15))
         os.kill(child, signal.SIGKILL)
         code = ended(child)
         if code == 0:
